@@ -1,0 +1,20 @@
+/**
+ * Jest runs the TypeScript sources as ES modules (NODE_OPTIONS=--experimental-vm-modules, set by
+ * scripts/run.mjs). One project a kind of test; what each may touch is in test/README.md.
+ */
+const base = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }],
+  },
+  moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
+};
+
+const project = (kind) => ({ ...base, displayName: kind, testMatch: [`<rootDir>/test/${kind}/**/*.test.ts`] });
+
+export default {
+  projects: ['unit', 'property', 'integration', 'e2e'].map(project),
+  testTimeout: 120_000,
+};
