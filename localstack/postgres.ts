@@ -3,7 +3,7 @@
  * last one. It owns the cluster, the role and the empty database; the schema is lib/platform/migrate.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chown, mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { hasCode, PostgresUnavailable } from './errors.ts';
 import { freePort } from './ports.ts';
@@ -129,7 +129,7 @@ async function spawnAs(
     // Its own process group: Ctrl-C in a terminal is ours to handle, in our order.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
     ...(as.uid === undefined ? {} : { uid: as.uid, gid: as.gid }),
   });
 }
@@ -219,51 +219,50 @@ async function stopServer(child: ChildProcess, exited: Promise<void>): Promise<v
 }
 
 /**
- * What a kill -9 leaves: a server that still runs (stopped here), or its lock file naming a process that is
- * another program by now, at which PostgreSQL itself would refuse to start.
+ * What a kill -9 leaves: a server that still runs, backends of one that was killed, or a lock file naming a process
+ * that is another program by now (or a zombie that nobody reaps), at which PostgreSQL itself would refuse to start.
+ * The lock file only goes when no process of the cluster is left, since it is what keeps two servers apart.
  */
 async function stopLeftover(dataDir: string, log: (line: string) => void): Promise<void> {
   const lockFile = path.join(dataDir, 'postmaster.pid');
-  const pid = Number((await readFile(lockFile, 'utf8').catch(() => '')).split('\n')[0]);
-  if (!Number.isInteger(pid) || pid <= 0) return;
-  if (!isAlive(pid)) return;
-  if (!(await isServerOf(pid, dataDir))) {
-    log(`removing the lock file of an earlier PostgreSQL (process ${pid} is another program now)`);
-    await rm(lockFile, { force: true });
-    return;
-  }
-  log(`stopping the PostgreSQL (process ${pid}) that an earlier run left behind`);
-  for (const [signal, waitMs] of [
+  // Without /proc (macOS) PostgreSQL's own judgement of its lock file has to do.
+  if (!(await exists(lockFile)) || !(await exists('/proc/self/cwd'))) return;
+  const escalation: readonly (readonly [NodeJS.Signals, number])[] = [
     ['SIGINT', 1500],
     ['SIGQUIT', 1000],
     ['SIGKILL', 2000],
-  ] as const) {
-    signalProcess(pid, signal);
+  ];
+  for (const [signal, waitMs] of escalation) {
+    for (const pid of await serverProcesses(dataDir)) {
+      log(`stopping PostgreSQL process ${pid}, left behind by an earlier run (${signal})`);
+      signalProcess(pid, signal);
+    }
     for (const deadline = Date.now() + waitMs; Date.now() < deadline; ) {
-      if (!isAlive(pid)) return;
+      if ((await serverProcesses(dataDir)).length === 0) return rm(lockFile, { force: true });
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
-  throw new PostgresUnavailable(`An earlier PostgreSQL (process ${pid}) still holds ${dataDir} and does not stop.`);
+  throw new PostgresUnavailable(`An earlier PostgreSQL still holds ${dataDir} and does not stop.`);
 }
 
-function isAlive(pid: number): boolean {
-  return signalProcess(pid, 0);
+/** The server and its backends: they work in the data directory. Zombies have no directory any more. */
+async function serverProcesses(dataDir: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) !== dataDir) return false;
+      return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'postgres';
+    }),
+  );
+  return pids.filter((_, index) => found[index]).map(Number);
 }
 
-function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
-    return true;
   } catch (error) {
-    return hasCode(error, 'EPERM');
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
-}
-
-/** A PostgreSQL server works in its data directory, and nothing else does. Without /proc the lock file is believed. */
-async function isServerOf(pid: number, dataDir: string): Promise<boolean> {
-  if (!(await exists('/proc/self/cwd'))) return true;
-  return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataDir;
 }
 
 const lastLines = (text: string) => text.trim().split('\n').slice(-4).join(' | ') || 'it said nothing';
