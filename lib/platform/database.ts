@@ -1,0 +1,120 @@
+/**
+ * The PostgreSQL pool and transactions on it. It owns how values cross the wire (UTC times, 64-bit integers as
+ * numbers), and how long a query may take; it knows no table.
+ */
+import pg from 'pg';
+import type { Config } from './config.ts';
+import { ServiceError } from './errors.ts';
+import type { Logger } from './logging.ts';
+
+/** PostgreSQL cannot be reached or refuses the connection. */
+export class DatabaseUnavailable extends ServiceError {
+  readonly code = 'DATABASE_UNAVAILABLE';
+  readonly retryable = true;
+}
+
+/** What runs a statement: the pool, or one client inside a transaction. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+}
+
+export type Database = Queryable & {
+  transaction<Result>(work: (client: Queryable) => Promise<Result>): Promise<Result>;
+  end(): Promise<void>;
+};
+
+const TIMESTAMP = 1114;
+const INT8 = 20;
+
+/** TIMESTAMP columns hold UTC; BIGINT here is sizes and ticks, far below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === TIMESTAMP) return (text: string) => new Date(`${text.replace(' ', 'T')}Z`);
+    if (oid === INT8) return Number;
+    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+  }) as typeof pg.types.getTypeParser,
+};
+
+type DatabaseConfig = Pick<
+  Config,
+  'DATABASE_URL' | 'DB_HOST' | 'DB_PORT' | 'DB_USER' | 'DB_PASSWORD' | 'DB_NAME' | 'DB_POOL_MAX' | 'DB_SESSION_OPTIONS'
+>;
+
+/** Opens a pool (connections are made on first use; `max: 1` is right for a Lambda). */
+export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
+  const target = config.DATABASE_URL
+    ? { connectionString: config.DATABASE_URL }
+    : {
+        host: config.DB_HOST,
+        port: config.DB_PORT,
+        user: config.DB_USER,
+        password: config.DB_PASSWORD,
+        database: config.DB_NAME,
+      };
+  const pool = new pg.Pool({
+    ...target,
+    max: config.DB_POOL_MAX,
+    types,
+    connectionTimeoutMillis: 5000,
+    idleTimeoutMillis: 30_000,
+    query_timeout: 20_000,
+    statement_timeout: config.DB_SESSION_OPTIONS === '' ? undefined : 20_000,
+    application_name: 'recording-service',
+    ...(config.DB_SESSION_OPTIONS === '' ? {} : { options: config.DB_SESSION_OPTIONS }),
+  });
+  // An idle connection that the server closed must not end the process; the next query opens a new one.
+  pool.on('error', (error) => logger.warn({ err: error }, 'PostgreSQL closed an idle connection'));
+  return {
+    query: (text, values) => run(pool, text, values),
+    transaction: (work) => transaction(pool, work),
+    end: () => pool.end(),
+  };
+}
+
+async function run<Row extends pg.QueryResultRow>(on: pg.Pool | pg.PoolClient, text: string, values: unknown[] = []) {
+  try {
+    return await on.query<Row>(text, values);
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+async function transaction<Result>(pool: pg.Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw translate(error);
+  });
+  let broken: Error | undefined;
+  try {
+    await run(client, 'BEGIN');
+    const result = await work({ query: (text, values) => run(client, text, values) });
+    await run(client, 'COMMIT');
+    return result;
+  } catch (error) {
+    // A connection that cannot even roll back is not given back to the pool.
+    await client.query('ROLLBACK').catch((rollback: Error) => {
+      broken = rollback;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Errors of the connection, as opposed to errors of the statement, become retryable ones. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = (error as { code?: unknown }).code;
+  const connection =
+    typeof code === 'string'
+      ? /^(ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|53|40001|40P01|28|3D)/.test(code)
+      : /timeout|terminated|closed/i.test(error.message);
+  return connection
+    ? new DatabaseUnavailable(`PostgreSQL is not available: ${error.message}`, { cause: error })
+    : error;
+}
+
+/** True for a violation of a unique index, optionally of the named one. */
+export function isUniqueViolation(error: unknown, index?: string): boolean {
+  if (!(error instanceof pg.DatabaseError) || error.code !== '23505') return false;
+  return index === undefined || error.constraint === index;
+}

@@ -1,0 +1,37 @@
+/** What the use cases of this folder work with; built once, in lib/composition.ts. */
+import type { FfmpegBinary } from '../ffmpeg/find.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
+import type { Database, Queryable } from '../platform/database.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { Queues } from '../services/queues.ts';
+import type { StreamService } from '../services/stream-service.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { RecordingRepository } from './recording-repository.ts';
+import { SegmentRepository } from './segment-repository.ts';
+
+export interface RecordingContext {
+  readonly config: Config;
+  readonly db: Database;
+  readonly recordings: RecordingRepository;
+  readonly segments: SegmentRepository;
+  readonly store: ObjectStore;
+  readonly queues: Queues;
+  readonly streams: StreamService;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Fresh random UUIDs. */
+  readonly newId: () => string;
+  /** The ffmpeg binary; looked for on first use. @throws {FfmpegMissing} */
+  readonly ffmpeg: () => Promise<FfmpegBinary>;
+}
+
+/** The repositories on one transaction. */
+export function repositoriesOn(client: Queryable): { recordings: RecordingRepository; segments: SegmentRepository } {
+  return { recordings: new RecordingRepository(client), segments: new SegmentRepository(client) };
+}
+
+/** `now` of the context's clock as a Date. */
+export function nowOf(context: Pick<RecordingContext, 'clock'>, plusMs = 0): Date {
+  return new Date(context.clock.now() + plusMs);
+}

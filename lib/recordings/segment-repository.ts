@@ -1,0 +1,243 @@
+/**
+ * The ledger: rows of `recording_segments`, in plain SQL. A row says what became of one source object (its key and
+ * ETag); whoever wants to know whether something was lost reads this table and nothing else.
+ */
+import type { Queryable } from '../platform/database.ts';
+
+export type SegmentState = 'captured' | 'missing' | 'rejected' | 'late';
+
+export interface LedgerSegment {
+  readonly id: number;
+  readonly recordingId: string;
+  readonly sourceKey: string;
+  readonly sourceEtag: string;
+  readonly modifiedAt: Date | null;
+  readonly nameNumber: number | null;
+  readonly playlistSequence: number | null;
+  readonly discontinuity: boolean;
+  readonly stagedKey: string | null;
+  readonly size: number;
+  readonly state: SegmentState;
+  readonly reason: string | null;
+  readonly firstDts90k: number | null;
+  readonly endDts90k: number | null;
+  readonly durationMs: number;
+  readonly probe: unknown;
+  readonly attempts: number;
+  readonly nextAttemptAt: Date | null;
+  readonly position: number | null;
+  readonly run: number | null;
+  readonly partNumber: number | null;
+  readonly capturedAt: Date;
+}
+
+/** What capture knows of a segment whose bytes it holds. */
+export interface SegmentEntry {
+  readonly recordingId: string;
+  readonly sourceKey: string;
+  readonly sourceEtag: string;
+  readonly modifiedAt: Date;
+  readonly nameNumber: number | null;
+  readonly stagedKey: string | null;
+  readonly size: number;
+  readonly reason: string | null;
+  readonly firstDts90k: number | null;
+  readonly endDts90k: number | null;
+  readonly durationMs: number;
+  readonly probe: unknown;
+}
+
+const COLUMNS = `id, recording_id AS "recordingId", source_key AS "sourceKey", source_etag AS "sourceEtag",
+  source_modified_at AS "modifiedAt", name_number AS "nameNumber", playlist_sequence AS "playlistSequence",
+  discontinuity, staged_key AS "stagedKey", size, state, reason, first_dts90k AS "firstDts90k",
+  end_dts90k AS "endDts90k", duration_ms AS "durationMs", probe, attempts, next_attempt_at AS "nextAttemptAt",
+  position, run, part_number AS "partNumber", captured_at AS "capturedAt"`;
+
+export class SegmentRepository {
+  readonly #db: Queryable;
+
+  constructor(db: Queryable) {
+    this.#db = db;
+  }
+
+  async list(recordingId: string): Promise<LedgerSegment[]> {
+    return this.#many(`SELECT ${COLUMNS} FROM recording_segments WHERE recording_id = $1 ORDER BY id`, [recordingId]);
+  }
+
+  /** The captured segments that have no place in the file yet, and the holes that are still waited for or settled. */
+  async listOpen(recordingId: string): Promise<LedgerSegment[]> {
+    return this.#many(
+      `SELECT ${COLUMNS} FROM recording_segments
+        WHERE recording_id = $1 AND position IS NULL AND state IN ('captured', 'missing') ORDER BY id`,
+      [recordingId],
+    );
+  }
+
+  /** Of the given source objects, those that some recording's ledger has, with that recording. */
+  async findSources(
+    objects: ReadonlyArray<{ key: string; etag: string }>,
+  ): Promise<Array<{ sourceKey: string; sourceEtag: string; recordingId: string }>> {
+    if (objects.length === 0) return [];
+    const result = await this.#db.query<{ sourceKey: string; sourceEtag: string; recordingId: string }>(
+      `SELECT s.source_key AS "sourceKey", s.source_etag AS "sourceEtag", s.recording_id AS "recordingId"
+         FROM unnest($1::text[], $2::text[]) AS wanted (key, etag)
+         JOIN recording_segments s ON s.source_key = wanted.key AND s.source_etag = wanted.etag`,
+      [objects.map((object) => object.key), objects.map((object) => object.etag)],
+    );
+    return result.rows;
+  }
+
+  /**
+   * Adds a segment whose bytes are staged (or rejected). In one statement with a look at the recording's state,
+   * which the finalizer's last transaction locks: either it sees this row, or this row sees that it came late.
+   *
+   *   finalizer   lock recording ── all captured rows placed? ── completed ── unlock
+   *   capture                       └ waits here ┘                            └─ row becomes `late`
+   *
+   * Returns the row's state, or null where the source was in the ledger already (or the recording is gone).
+   */
+  async add(entry: SegmentEntry, verdict: 'captured' | 'rejected', now: Date): Promise<SegmentState | null> {
+    const result = await this.#db.query<{ state: SegmentState }>(
+      `WITH owner AS (
+         UPDATE recordings SET last_segment_at = $14 WHERE id = $1 RETURNING status
+       ), found AS (
+         DELETE FROM recording_segments WHERE recording_id = $1 AND source_key = $2 AND state = 'missing'
+       )
+       INSERT INTO recording_segments (recording_id, source_key, source_etag, source_modified_at, name_number, staged_key, size,
+                                       reason, first_dts90k, end_dts90k, duration_ms, probe, state, captured_at)
+       SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+              CASE WHEN $13 = 'rejected' THEN 'rejected' WHEN owner.status IN ('recording', 'processing') THEN 'captured' ELSE 'late' END,
+              $14
+         FROM owner
+       ON CONFLICT (recording_id, source_key, source_etag) DO NOTHING
+       RETURNING state`,
+      [
+        entry.recordingId,
+        entry.sourceKey,
+        entry.sourceEtag,
+        entry.modifiedAt,
+        entry.nameNumber,
+        entry.stagedKey,
+        entry.size,
+        entry.reason,
+        entry.firstDts90k,
+        entry.endDts90k,
+        entry.durationMs,
+        entry.probe === null ? null : JSON.stringify(entry.probe),
+        verdict,
+        now,
+      ],
+    );
+    return result.rows[0]?.state ?? null;
+  }
+
+  /** Notes that a segment that must exist could not be had; counts the attempts. Returns how many there were. */
+  async noteMissing(
+    recordingId: string,
+    sourceKey: string,
+    nameNumber: number | null,
+    reason: string,
+    nextAttemptAt: Date,
+    now: Date,
+  ): Promise<number> {
+    const result = await this.#db.query<{ attempts: number }>(
+      `INSERT INTO recording_segments (recording_id, source_key, name_number, state, reason, attempts, next_attempt_at, captured_at)
+       SELECT $1, $2, $3, 'missing', $4, 1, $5, $6
+        WHERE NOT EXISTS (SELECT 1 FROM recording_segments
+                           WHERE recording_id = $1 AND source_key = $2 AND state IN ('captured', 'late'))
+       ON CONFLICT (recording_id, source_key, source_etag)
+       DO UPDATE SET attempts = recording_segments.attempts + 1, reason = $4, next_attempt_at = $5
+       RETURNING attempts`,
+      [recordingId, sourceKey, nameNumber, reason, nextAttemptAt, now],
+    );
+    return result.rows[0]?.attempts ?? 0;
+  }
+
+  /** What a playlist says of captured or missing segments: their media sequence and whether a discontinuity precedes. */
+  async notePlaylist(
+    recordingId: string,
+    entries: ReadonlyArray<{ sourceKey: string; sequence: number; discontinuity: boolean }>,
+  ): Promise<void> {
+    if (entries.length === 0) return;
+    await this.#db.query(
+      `UPDATE recording_segments s SET playlist_sequence = p.sequence, discontinuity = p.discontinuity
+         FROM unnest($2::text[], $3::bigint[], $4::boolean[]) AS p (key, sequence, discontinuity)
+        WHERE s.recording_id = $1 AND s.source_key = p.key AND s.position IS NULL
+          AND (s.playlist_sequence IS DISTINCT FROM p.sequence OR s.discontinuity IS DISTINCT FROM p.discontinuity)
+          -- A restarted encoder lists its names anew: the sequence is that of the newest object of the name.
+          AND s.id = (SELECT max(n.id) FROM recording_segments n WHERE n.recording_id = $1 AND n.source_key = p.key)`,
+      [
+        recordingId,
+        entries.map((entry) => entry.sourceKey),
+        entries.map((entry) => entry.sequence),
+        entries.map((entry) => entry.discontinuity),
+      ],
+    );
+  }
+
+  /** Gives segments their place in the file. */
+  async place(
+    recordingId: string,
+    places: ReadonlyArray<{ id: number; position: number; run: number }>,
+    partNumber: number | null,
+  ): Promise<void> {
+    await this.#db.query(
+      `UPDATE recording_segments s SET position = p.position, run = p.run, part_number = $5
+         FROM unnest($2::bigint[], $3::int[], $4::int[]) AS p (id, position, run)
+        WHERE s.recording_id = $1 AND s.id = p.id`,
+      [
+        recordingId,
+        places.map((place) => place.id),
+        places.map((place) => place.position),
+        places.map((place) => place.run),
+        partNumber,
+      ],
+    );
+  }
+
+  /** Takes all places back: the file is made anew from staging. Late segments take part this time. */
+  async clearPlaces(recordingId: string): Promise<void> {
+    await this.#db.query(
+      `UPDATE recording_segments SET position = NULL, run = NULL, part_number = NULL,
+              state = CASE WHEN state = 'late' THEN 'captured' ELSE state END
+        WHERE recording_id = $1 AND state IN ('captured', 'late')`,
+      [recordingId],
+    );
+  }
+
+  /** Captured segments without a place, those of the given ids aside. */
+  async countUnplaced(recordingId: string): Promise<number> {
+    const result = await this.#db.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM recording_segments WHERE recording_id = $1 AND state = 'captured' AND position IS NULL`,
+      [recordingId],
+    );
+    return result.rows[0]?.count ?? 0;
+  }
+
+  async markLeftOut(
+    recordingId: string,
+    ids: readonly number[],
+    state: 'late' | 'rejected',
+    reason: string,
+  ): Promise<void> {
+    await this.#db.query(
+      'UPDATE recording_segments SET state = $3, reason = $4 WHERE recording_id = $1 AND id = ANY($2::bigint[])',
+      [recordingId, ids, state, reason],
+    );
+  }
+
+  /** Sums over what is captured: count, bytes still without a place, media milliseconds. */
+  async totals(recordingId: string): Promise<{ segments: number; openBytes: number; durationMs: number }> {
+    const result = await this.#db.query<{ segments: number; openBytes: number; durationMs: number }>(
+      `SELECT count(*)::int AS segments, coalesce(sum(size) FILTER (WHERE position IS NULL), 0)::bigint AS "openBytes",
+              coalesce(sum(duration_ms), 0)::bigint AS "durationMs"
+         FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late')`,
+      [recordingId],
+    );
+    return result.rows[0] ?? { segments: 0, openBytes: 0, durationMs: 0 };
+  }
+
+  async #many(text: string, values: unknown[]): Promise<LedgerSegment[]> {
+    return (await this.#db.query<LedgerSegment & Record<string, unknown>>(text, values)).rows;
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * The object store as the service uses it: a few operations on S3, each with a timeout, bounded retries and
+ * translated errors. It knows keys as strings only (their meaning is in keys.ts) and one checksum policy:
+ * CRC32 by default is refused by several compatible stores, so both sides are WHEN_REQUIRED.
+ */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { Config } from '../platform/config.ts';
+import { ObjectMissing, StorageUnavailable, translateS3Error } from './errors.ts';
+
+/** One object of a listing; `etag` without quotes, `modifiedAtMs` by the store's clock. */
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+}
+
+/** An object's bytes; `clockOffsetMs` is the store's clock minus ours, from its Date header (null if it sent none). */
+export interface FetchedObject {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+  readonly clockOffsetMs: number | null;
+}
+
+export interface UploadedPart {
+  readonly partNumber: number;
+  readonly etag: string;
+}
+
+export interface OpenUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedAtMs: number;
+}
+
+export interface ObjectStore {
+  /** @throws {BucketMissing} {StorageAccessDenied} {StorageUnavailable} */
+  checkBucket(bucket: string): Promise<void>;
+  /** One page of a listing in key order. */
+  list(
+    bucket: string,
+    prefix: string,
+    continuation?: string,
+  ): Promise<{ objects: ListedObject[]; next: string | null }>;
+  /** The whole object in memory; `timeoutMs` covers connecting and the whole body. @throws {ObjectMissing} */
+  get(bucket: string, key: string, timeoutMs: number): Promise<FetchedObject>;
+  /** The object as a stream, optionally a range (both ends inclusive). @throws {ObjectMissing} */
+  stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable>;
+  put(bucket: string, key: string, bytes: Uint8Array, contentType: string): Promise<{ etag: string }>;
+  /** A file of any size, as multipart where it is large. */
+  putFile(bucket: string, key: string, path: string, contentType: string): Promise<{ etag: string }>;
+  /** Null where there is no such object. */
+  head(bucket: string, key: string): Promise<{ size: number; etag: string; modifiedAtMs: number } | null>;
+  /** Deletes up to any number of keys; keys that do not exist are not an error. */
+  remove(bucket: string, keys: readonly string[]): Promise<void>;
+  createUpload(bucket: string, key: string, contentType: string): Promise<string>;
+  uploadPart(
+    bucket: string,
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: Uint8Array,
+  ): Promise<UploadedPart>;
+  /** `ifNoneMatch` refuses to replace an object, where the store honours it. @throws {UploadMissing} {ObjectExists} */
+  completeUpload(
+    bucket: string,
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options?: { ifNoneMatch?: boolean },
+  ): Promise<{ etag: string }>;
+  /** An upload that is gone already is not an error. */
+  abortUpload(bucket: string, key: string, uploadId: string): Promise<void>;
+  listUploads(bucket: string): Promise<OpenUpload[]>;
+}
+
+const unquote = (etag: string | undefined): string => (etag ?? '').replaceAll('"', '');
+
+/** An S3 client for the configured endpoint: path style for MinIO and its like, AWS's own style on AWS. */
+export function createS3Client(
+  config: Pick<Config, 'MINIO_ENDPOINT' | 'MINIO_USE_SSL' | 'MINIO_ACCESS_KEY' | 'MINIO_SECRET_KEY' | 'AWS_REGION'>,
+): S3Client {
+  const aws = /(^|\.)amazonaws\.com(:\d+)?$/.test(config.MINIO_ENDPOINT);
+  const roleCredentials = aws && config.MINIO_ACCESS_KEY === 'minioadmin';
+  return new S3Client({
+    region: config.AWS_REGION,
+    ...(aws
+      ? {}
+      : { endpoint: `${config.MINIO_USE_SSL ? 'https' : 'http'}://${config.MINIO_ENDPOINT}`, forcePathStyle: true }),
+    ...(roleCredentials
+      ? {}
+      : { credentials: { accessKeyId: config.MINIO_ACCESS_KEY, secretAccessKey: config.MINIO_SECRET_KEY } }),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 3,
+    requestHandler: {
+      connectionTimeout: 3000,
+      requestTimeout: 60_000,
+      throwOnRequestTimeout: true,
+      httpsAgent: { maxSockets: 64 },
+      httpAgent: { maxSockets: 64 },
+    },
+  });
+}
+
+/** The store behind an S3 client. */
+export class S3ObjectStore implements ObjectStore {
+  readonly #client: S3Client;
+
+  constructor(client: S3Client) {
+    this.#client = client;
+  }
+
+  checkBucket(bucket: string) {
+    return this.#translate(`HeadBucket ${bucket}`, async () => {
+      try {
+        await this.#client.send(new HeadBucketCommand({ Bucket: bucket }));
+      } catch (error) {
+        // A HEAD has no body: 404 carries no code that would tell a missing bucket from a missing key.
+        const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+        if (status === 404) throw Object.assign(new Error('there is no such bucket'), { name: 'NoSuchBucket' });
+        throw error;
+      }
+    });
+  }
+
+  list(bucket: string, prefix: string, continuation?: string) {
+    return this.#translate(`ListObjectsV2 ${bucket}`, async () => {
+      const page = await this.#client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1000, ContinuationToken: continuation }),
+      );
+      const objects = (page.Contents ?? []).map((item) => ({
+        key: item.Key ?? '',
+        size: item.Size ?? 0,
+        etag: unquote(item.ETag),
+        modifiedAtMs: item.LastModified?.getTime() ?? 0,
+      }));
+      return { objects, next: page.IsTruncated ? (page.NextContinuationToken ?? null) : null };
+    });
+  }
+
+  get(bucket: string, key: string, timeoutMs: number): Promise<FetchedObject> {
+    return this.#translate(`GetObject ${bucket}`, async () => {
+      const abort = AbortSignal.timeout(timeoutMs);
+      try {
+        const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+        let dateHeader: string | undefined;
+        command.middlewareStack.add(
+          (next) => async (args) => {
+            const result = await next(args);
+            dateHeader = (result.response as { headers?: Record<string, string> }).headers?.date;
+            return result;
+          },
+          { step: 'deserialize', name: 'readDateHeader', priority: 'low' },
+        );
+        const answer = await this.#client.send(command, { abortSignal: abort });
+        if (!answer.Body) throw new ObjectMissing(`GetObject ${bucket}: the answer has no body`);
+        const bytes = await readAll(answer.Body as Readable, abort);
+        if (answer.ContentLength !== undefined && bytes.length !== answer.ContentLength) {
+          throw new StorageUnavailable(
+            `GetObject ${bucket}: body ended after ${bytes.length} of ${answer.ContentLength} bytes`,
+          );
+        }
+        const date = dateHeader === undefined ? Number.NaN : Date.parse(dateHeader);
+        return {
+          bytes,
+          etag: unquote(answer.ETag),
+          modifiedAtMs: answer.LastModified?.getTime() ?? 0,
+          clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
+        };
+      } catch (error) {
+        if (abort.aborted)
+          throw new StorageUnavailable(`GetObject ${bucket}: no whole answer within ${timeoutMs} ms`, { cause: error });
+        throw error;
+      }
+    });
+  }
+
+  stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable> {
+    return this.#translate(`GetObject ${bucket}`, async () => {
+      const Range = range && `bytes=${range.first}-${range.last}`;
+      const answer = await this.#client.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }));
+      if (!answer.Body) throw new ObjectMissing(`GetObject ${bucket}: the answer has no body`);
+      return answer.Body as Readable;
+    });
+  }
+
+  put(bucket: string, key: string, bytes: Uint8Array, contentType: string) {
+    return this.#translate(`PutObject ${bucket}`, async () => {
+      const answer = await this.#client.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: bytes,
+          ContentLength: bytes.length,
+          ContentType: contentType,
+        }),
+      );
+      return { etag: unquote(answer.ETag) };
+    });
+  }
+
+  putFile(bucket: string, key: string, path: string, contentType: string) {
+    return this.#translate(`Upload ${bucket}`, async () => {
+      const upload = new Upload({
+        client: this.#client,
+        params: { Bucket: bucket, Key: key, Body: createReadStream(path), ContentType: contentType },
+        partSize: 16 * 1024 * 1024,
+        queueSize: 2,
+      });
+      const answer = await upload.done();
+      return { etag: unquote(answer.ETag) };
+    });
+  }
+
+  async head(bucket: string, key: string) {
+    try {
+      return await this.#translate(`HeadObject ${bucket}`, async () => {
+        const answer = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+        return {
+          size: answer.ContentLength ?? 0,
+          etag: unquote(answer.ETag),
+          modifiedAtMs: answer.LastModified?.getTime() ?? 0,
+        };
+      });
+    } catch (error) {
+      if (error instanceof ObjectMissing) return null;
+      throw error;
+    }
+  }
+
+  async remove(bucket: string, keys: readonly string[]) {
+    for (let start = 0; start < keys.length; start += 1000) {
+      const Objects = keys.slice(start, start + 1000).map((Key) => ({ Key }));
+      await this.#translate(`DeleteObjects ${bucket}`, async () => {
+        const answer = await this.#client.send(
+          new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),
+        );
+        const failed = answer.Errors?.find((entry) => entry.Code !== 'NoSuchKey');
+        if (failed) throw new StorageUnavailable(`DeleteObjects ${bucket}: ${failed.Code}: ${failed.Message}`);
+      });
+    }
+  }
+
+  createUpload(bucket: string, key: string, contentType: string) {
+    return this.#translate(`CreateMultipartUpload ${bucket}`, async () => {
+      const answer = await this.#client.send(
+        new CreateMultipartUploadCommand({ Bucket: bucket, Key: key, ContentType: contentType }),
+      );
+      if (!answer.UploadId)
+        throw new StorageUnavailable(`CreateMultipartUpload ${bucket}: the answer has no upload id`);
+      return answer.UploadId;
+    });
+  }
+
+  uploadPart(bucket: string, key: string, uploadId: string, partNumber: number, body: Uint8Array) {
+    return this.#translate(`UploadPart ${bucket} ${partNumber}`, async () => {
+      const answer = await this.#client.send(
+        new UploadPartCommand({
+          Bucket: bucket,
+          Key: key,
+          UploadId: uploadId,
+          PartNumber: partNumber,
+          Body: body,
+          ContentLength: body.length,
+        }),
+      );
+      return { partNumber, etag: unquote(answer.ETag) };
+    });
+  }
+
+  completeUpload(
+    bucket: string,
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: { ifNoneMatch?: boolean } = {},
+  ) {
+    return this.#translate(`CompleteMultipartUpload ${bucket}`, async () => {
+      const answer = await this.#client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket: bucket,
+          Key: key,
+          UploadId: uploadId,
+          MultipartUpload: { Parts: parts.map((part) => ({ PartNumber: part.partNumber, ETag: `"${part.etag}"` })) },
+          ...(options.ifNoneMatch ? { IfNoneMatch: '*' } : {}),
+        }),
+      );
+      return { etag: unquote(answer.ETag) };
+    });
+  }
+
+  async abortUpload(bucket: string, key: string, uploadId: string) {
+    try {
+      await this.#client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }));
+    } catch (error) {
+      const translated = translateS3Error(error, `AbortMultipartUpload ${bucket}`);
+      if (translated.code !== 'UPLOAD_MISSING' && translated.code !== 'OBJECT_MISSING') throw translated;
+    }
+  }
+
+  async listUploads(bucket: string): Promise<OpenUpload[]> {
+    const uploads: OpenUpload[] = [];
+    let keyMarker: string | undefined;
+    let idMarker: string | undefined;
+    do {
+      const page = await this.#translate(`ListMultipartUploads ${bucket}`, () =>
+        this.#client.send(
+          new ListMultipartUploadsCommand({ Bucket: bucket, KeyMarker: keyMarker, UploadIdMarker: idMarker }),
+        ),
+      );
+      for (const item of page.Uploads ?? []) {
+        uploads.push({
+          key: item.Key ?? '',
+          uploadId: item.UploadId ?? '',
+          initiatedAtMs: item.Initiated?.getTime() ?? 0,
+        });
+      }
+      keyMarker = page.IsTruncated ? page.NextKeyMarker : undefined;
+      idMarker = page.IsTruncated ? page.NextUploadIdMarker : undefined;
+    } while (keyMarker !== undefined);
+    return uploads;
+  }
+
+  async #translate<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      throw translateS3Error(error, what);
+    }
+  }
+}
+
+async function readAll(body: Readable, abort: AbortSignal): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  const stop = () => body.destroy(new Error('timed out'));
+  abort.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const chunk of body) chunks.push(chunk as Buffer);
+  } finally {
+    abort.removeEventListener('abort', stop);
+  }
+  return Buffer.concat(chunks);
+}
