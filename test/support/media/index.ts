@@ -1,0 +1,14 @@
+/** What tests use to make and to look at media. One import for all of it; owns nothing itself. */
+export { clockFilter, readClock } from './clock.ts';
+export { type AudioShape, cached, type Hls, makeHls, openHls, type StreamShape } from './make-hls.ts';
+export {
+  assertFaststart,
+  comparePackets,
+  fullDecode,
+  type Packet,
+  type PacketStream,
+  packets,
+  referenceRemux,
+  topLevelBoxes,
+} from './packets.ts';
+export { chromiumBinary, ffmpeg, ffmpegBinary, ffprobe, ffprobeBinary } from './tools.ts';
