@@ -26,8 +26,12 @@ export function parseDemoArguments(words: readonly string[]): ParsedArguments {
   try {
     parsed = parse(words);
   } catch (error) {
-    // The advice after the first sentence is about parseArgs, not about this command.
-    return wrong(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
+    // `TypeError [CODE]: what is wrong. Advice about parseArgs`, of which only the middle is for the caller.
+    return wrong(
+      String(error)
+        .replace(/^\w+( \[\w+\])?: /, '')
+        .replace(/\. [^]*$/, ''),
+    );
   }
   const { values, positionals } = parsed;
   if (values.help) return { kind: 'help' };

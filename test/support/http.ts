@@ -17,7 +17,7 @@ export async function listen(
   const server: Server = createServer((request, response) => {
     handler(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
-      else sendJson(response, 500, { error: error instanceof Error ? error.message : 'failed' });
+      else sendJson(response, 500, { error: String(error) });
     });
   });
   await new Promise<void>((resolve, reject) => {

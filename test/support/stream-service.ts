@@ -143,7 +143,7 @@ export class StreamServiceStandIn {
       const { status, text } = await sendWebhook(this.#target, webhook);
       this.sent.push({ webhook, status, text });
     } catch (error) {
-      this.sent.push({ webhook, status: 0, text: error instanceof Error ? error.message : String(error) });
+      this.sent.push({ webhook, status: 0, text: String(error) });
     }
   }
 

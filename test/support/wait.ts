@@ -40,6 +40,6 @@ export async function waitFor<T>(
 
 function deadline(what: string, passedMs: number, problem: unknown, options: WaitOptions): Error {
   const seen = options.lastSeen ? `; last seen: ${options.lastSeen()}` : '';
-  const reason = problem instanceof Error ? `; last error: ${problem.message}` : '';
+  const reason = problem === undefined ? '' : `; last error: ${String(problem)}`;
   return new Error(`Not within ${Math.round(passedMs)} ms: ${what}${seen}${reason}`, { cause: problem });
 }
