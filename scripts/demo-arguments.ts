@@ -30,7 +30,7 @@ export function parseDemoArguments(words: readonly string[]): ParsedArguments {
     return wrong(
       String(error)
         .replace(/^\w+( \[\w+\])?: /, '')
-        .replace(/\. [^]*$/, ''),
+        .replace(/\. .*$/s, ''),
     );
   }
   const { values, positionals } = parsed;
