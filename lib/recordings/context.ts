@@ -1,5 +1,5 @@
 /** What the use cases of this folder work with; built once, in lib/composition.ts. */
-import type { FfmpegBinary } from '../ffmpeg/find.ts';
+import type { Ffmpeg } from '../ffmpeg/find.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { Database, Queryable } from '../platform/database.ts';
@@ -23,7 +23,7 @@ export interface RecordingContext {
   /** Fresh random UUIDs. */
   readonly newId: () => string;
   /** The ffmpeg binary; looked for on first use. @throws {FfmpegMissing} */
-  readonly ffmpeg: () => Promise<FfmpegBinary>;
+  readonly ffmpeg: () => Promise<Ffmpeg>;
 }
 
 /** The repositories on one transaction. */

@@ -2,7 +2,7 @@
  * Carries out what stream-events.ts decides: opens and ends recordings, once for each broadcast however often and
  * in whatever order its events come. Events of one stream are serialised by a row lock.
  */
-import { isSegmentKey } from '../capture/segment-name.ts';
+import { parseObjectKey } from '../capture/segment-name.ts';
 import { hashStreamKey } from '../platform/logging.ts';
 import { finalKeyCandidates } from '../storage/keys.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
@@ -173,7 +173,7 @@ async function listUnclaimed(context: RecordingContext, streamKey: string): Prom
   let next: string | null | undefined;
   do {
     const page = await context.store.list(context.config.LIVE_BUCKET, `${streamKey}/`, next ?? undefined);
-    const segments = page.objects.filter((object) => isSegmentKey(object.key));
+    const segments = page.objects.filter((object) => parseObjectKey(object.key).kind === 'segment');
     const claimed = new Set(
       (await context.segments.findSources(segments)).map((row) => `${row.sourceKey}\n${row.sourceEtag}`),
     );

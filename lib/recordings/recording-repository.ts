@@ -90,6 +90,16 @@ export class RecordingRepository {
     return this.#many(`SELECT ${COLUMNS} FROM recordings WHERE status = 'recording' ORDER BY started_at`, []);
   }
 
+  /** Recordings that still may take a segment: open ones, and completed ones within the window for late segments. */
+  async findOpen(since: Date): Promise<Recording[]> {
+    return this.#many(
+      `SELECT ${COLUMNS} FROM recordings
+        WHERE ${LIVE_STATES} OR (status = 'completed' AND completed_at >= ${utc('$1')} AND staging_removed_at IS NULL)
+        ORDER BY started_at`,
+      [since],
+    );
+  }
+
   /** Recordings in `processing` whose next attempt is due and that nobody works on. */
   async findDue(now: Date, limit: number): Promise<Recording[]> {
     return this.#many(

@@ -226,6 +226,53 @@ export class SegmentRepository {
     );
   }
 
+  /** The last captured segment by number: what a segment of the same broadcast would continue. */
+  async findLast(recordingId: string): Promise<{ lastNumber: number | null; lastEndDts90k: number | null }> {
+    const result = await this.#db.query<{ lastNumber: number | null; lastEndDts90k: number | null }>(
+      `SELECT name_number AS "lastNumber", end_dts90k AS "lastEndDts90k" FROM recording_segments
+        WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1`,
+      [recordingId],
+    );
+    return result.rows[0] ?? { lastNumber: null, lastEndDts90k: null };
+  }
+
+  /** What waits for the finalizer: bytes without a place, and what makes the wake-up for it unlike the last one. */
+  async openWork(recordingId: string): Promise<{ bytes: number; newestId: number; parts: number; processing: boolean }> {
+    const result = await this.#db.query<{ bytes: number; newestId: number; parts: number; processing: boolean }>(
+      `SELECT r.status = 'processing' AS processing,
+              (SELECT coalesce(max(part_number), 0) FROM recording_parts p WHERE p.recording_id = r.id AND p.generation = r.generation) AS parts,
+              coalesce(sum(s.size), 0)::bigint AS bytes, coalesce(max(s.id), 0)::bigint AS "newestId"
+         FROM recordings r
+         LEFT JOIN recording_segments s ON s.recording_id = r.id AND s.state = 'captured' AND s.position IS NULL
+        WHERE r.id = $1 GROUP BY r.id`,
+      [recordingId],
+    );
+    return result.rows[0] ?? { bytes: 0, newestId: 0, parts: 0, processing: false };
+  }
+
+  /** Sets `duration` of every recording that is not finished to the media it has captured. */
+  async updateDurations(now: Date): Promise<void> {
+    await this.#db.query(
+      `UPDATE recordings r SET duration = s.seconds, updated_at = $1
+         FROM (SELECT recording_id, round(sum(duration_ms) / 1000.0)::int AS seconds FROM recording_segments
+                WHERE state = 'captured' AND recording_id IN (SELECT id FROM recordings WHERE status IN ('recording', 'processing'))
+                GROUP BY recording_id) s
+        WHERE r.id = s.recording_id AND r.status IN ('recording', 'processing') AND r.duration IS DISTINCT FROM s.seconds`,
+      [now],
+    );
+  }
+
+  /** Recordings that are being recorded and have at least a part's bytes without a place. */
+  async findRollable(partBytes: number): Promise<string[]> {
+    const result = await this.#db.query<{ id: string }>(
+      `SELECT r.id FROM recordings r JOIN recording_segments s ON s.recording_id = r.id
+        WHERE r.status = 'recording' AND s.state = 'captured' AND s.position IS NULL
+        GROUP BY r.id HAVING sum(s.size) >= $1`,
+      [partBytes],
+    );
+    return result.rows.map((row) => row.id);
+  }
+
   /** Sums over what is captured: count, bytes still without a place, media milliseconds. */
   async totals(recordingId: string): Promise<{ segments: number; openBytes: number; durationMs: number }> {
     const result = await this.#db.query<{ segments: number; openBytes: number; durationMs: number }>(

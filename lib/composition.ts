@@ -1,0 +1,70 @@
+/**
+ * The composition root: the only place that constructs clients, the clock and ids. A function asks for the service
+ * on its first call; one service lives as long as the function's process.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Ffmpeg, findFfmpeg } from './ffmpeg/find.ts';
+import { type Clock, systemClock } from './platform/clock.ts';
+import { type Config, readConfig } from './platform/config.ts';
+import { type Database, openDatabase } from './platform/database.ts';
+import { createLogger, type Logger } from './platform/logging.ts';
+import type { RecordingContext } from './recordings/context.ts';
+import { RecordingRepository } from './recordings/recording-repository.ts';
+import { SegmentRepository } from './recordings/segment-repository.ts';
+import { createQueues, type Queues } from './services/queues.ts';
+import { createStreamService, type StreamService } from './services/stream-service.ts';
+import { createS3Client, type ObjectStore, S3ObjectStore } from './storage/object-store.ts';
+
+/** What a test may replace; everything else is made from the configuration. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly db?: Database;
+  readonly store?: ObjectStore;
+  readonly queues?: Queues;
+  readonly streams?: StreamService;
+  readonly newId?: () => string;
+  readonly ffmpeg?: () => Promise<Ffmpeg>;
+}
+
+/** Builds the context of all use cases. Opens no connection yet. */
+export function createContext(config: Config, overrides: Overrides = {}): RecordingContext {
+  const logger = overrides.logger ?? createLogger(config.LOG_LEVEL);
+  const db = overrides.db ?? openDatabase(config, logger);
+  return {
+    config,
+    db,
+    logger,
+    recordings: new RecordingRepository(db),
+    segments: new SegmentRepository(db),
+    store: overrides.store ?? new S3ObjectStore(createS3Client(config)),
+    queues: overrides.queues ?? createQueues(config, logger),
+    streams: overrides.streams ?? createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT),
+    clock: overrides.clock ?? systemClock,
+    newId: overrides.newId ?? randomUUID,
+    ffmpeg: overrides.ffmpeg ?? rememberFfmpeg(logger),
+  };
+}
+
+let context: RecordingContext | undefined;
+
+/**
+ * The context of this process, from its environment.
+ * @throws {ConfigInvalid} naming the variable
+ */
+export function getContext(): RecordingContext {
+  context ??= createContext(readConfig(process.env));
+  return context;
+}
+
+/** Looks for ffmpeg once; while it is missing every call looks again, so that installing it is all that heals. */
+function rememberFfmpeg(logger: Logger): () => Promise<Ffmpeg> {
+  let found: Ffmpeg | undefined;
+  return async () => {
+    if (!found) {
+      found = await findFfmpeg();
+      logger.info({ path: found.path, version: found.version, source: found.source }, 'Found ffmpeg');
+    }
+    return found;
+  };
+}

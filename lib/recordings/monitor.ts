@@ -1,0 +1,140 @@
+/**
+ * The monitor: every tick it makes right what the events missed. It compares the Stream Service with the
+ * recordings, the store with the ledgers, and wakes up whatever should be moving. One failing duty of a tick is
+ * logged and does not keep the others from being done.
+ */
+import type { StreamState } from '../services/stream-service.ts';
+import { nowOf, type RecordingContext } from './context.ts';
+import { recordStreamEvent } from './record-stream-event.ts';
+import type { EventSource, Recording } from './recording.ts';
+import { removeStaging } from './remove-staging.ts';
+import { sweepRecording } from './sweep.ts';
+
+/** One invocation ticks for a minute, until the next one takes over. */
+const INVOCATION_MS = 60_000;
+const STOP_EARLY_MS = 5000;
+const SWEEPS_AT_ONCE = 8;
+const DUE_AT_ONCE = 500;
+/** A stream that the Stream Service does not know at all ends only when nothing came for this long. */
+const UNKNOWN_STREAM_MS = 30_000;
+
+let started = false;
+
+/** Ticks until the minute or the function's time is over. Returns the number of ticks. */
+export async function runMonitor(context: RecordingContext, remainingMs: () => number): Promise<number> {
+  if (!started) await announce(context);
+  const { clock, config } = context;
+  const endsAt = clock.now() + Math.min(INVOCATION_MS, remainingMs() - STOP_EARLY_MS);
+  let ticks = 0;
+  for (let next = clock.now(); next < endsAt; next += config.MONITOR_INTERVAL) {
+    await clock.sleep(next - clock.now());
+    await tick(context);
+    ticks += 1;
+    // A tick that took longer than the interval is not made up for.
+    if (clock.now() > next + config.MONITOR_INTERVAL) next = clock.now() - config.MONITOR_INTERVAL;
+  }
+  return ticks;
+}
+
+/** One round of all duties. */
+export async function tick(context: RecordingContext): Promise<void> {
+  await duty(context, 'compare with the Stream Service', () => reconcileStreams(context));
+  const open = await context.recordings.findOpen(nowOf(context, -context.config.LATE_SEGMENT_WINDOW)).catch((error: unknown) => {
+    context.logger.error({ err: error }, 'Monitor cannot read the recordings');
+    return [];
+  });
+  await forEachAtOnce(SWEEPS_AT_ONCE, open, (recording) =>
+    duty(context, 'sweep', () => sweepRecording(context, recording.id), { recording_id: recording.id }),
+  );
+  await duty(context, 'update durations', () => context.segments.updateDurations(nowOf(context)));
+  await duty(context, 'end stale recordings', () => endStale(context));
+  await duty(context, 'wake up stuck work', () => wakeUpDue(context));
+  await duty(context, 'remove staging', () => removeStaging(context));
+}
+
+async function announce(context: RecordingContext): Promise<void> {
+  started = true;
+  context.logger.info('✅ Stream Monitor started');
+}
+
+async function duty(context: RecordingContext, name: string, work: () => Promise<unknown>, fields: Record<string, unknown> = {}): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    context.logger.error({ err: error, duty: name, ...fields }, `Monitor could not ${name}; it tries again with the next tick`);
+  }
+}
+
+/** Finds streams that started or ended without us having heard. A Stream Service that is silent ends nothing. */
+async function reconcileStreams(context: RecordingContext): Promise<void> {
+  const { streams, invalid } = await context.streams.listLive();
+  if (invalid > 0) context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
+  const active = await context.recordings.findActive();
+  const activeStreams = new Set(active.map((recording) => recording.streamId));
+  const live = new Set(streams.map((stream) => stream.streamId));
+  for (const stream of streams) {
+    if (!activeStreams.has(stream.streamId)) await tell(context, 'stream.started', stream, stream.startedAt, 'poll');
+  }
+  for (const recording of active) {
+    if (!live.has(recording.streamId)) {
+      await duty(context, 'ask for a stream', () => askForStream(context, recording), { recording_id: recording.id });
+    }
+  }
+}
+
+/** The stream is not in the list of live ones: the list may be older than the stream, so that it is asked for by name. */
+async function askForStream(context: RecordingContext, recording: Recording): Promise<void> {
+  const state = await context.streams.find(recording.streamId);
+  if (state?.live) return;
+  const lastSign = Math.max(recording.startedAt.getTime(), recording.createdAt.getTime(), recording.lastSegmentAt?.getTime() ?? 0);
+  if (!state && context.clock.now() - lastSign < UNKNOWN_STREAM_MS) return;
+  const endedAt = state?.endedAt ?? nowOf(context);
+  // An end before the recording's own start is an earlier broadcast's: the service has not heard of this one yet.
+  if (endedAt < recording.startedAt) return;
+  await tell(context, 'stream.ended', recording, endedAt, 'poll');
+}
+
+async function endStale(context: RecordingContext): Promise<void> {
+  const before = nowOf(context, -context.config.STALE_TIMEOUT);
+  for (const recording of await context.recordings.findActive()) {
+    const lastSign = recording.lastSegmentAt ?? recording.createdAt;
+    if (lastSign >= before) continue;
+    context.logger.warn({ recording_id: recording.id, last_segment_at: recording.lastSegmentAt }, 'No segment for STALE_TIMEOUT; the recording is ended');
+    await tell(context, 'stream.ended', recording, nowOf(context), 'stale');
+  }
+}
+
+async function tell(
+  context: RecordingContext,
+  event: 'stream.started' | 'stream.ended',
+  stream: Pick<StreamState, 'streamId' | 'streamKey' | 'userId'>,
+  occurredAt: Date,
+  source: EventSource,
+): Promise<void> {
+  await duty(
+    context,
+    'apply a change that no webhook told',
+    () => recordStreamEvent(context, { event, streamId: stream.streamId, streamKey: stream.streamKey, userId: stream.userId, occurredAt, source }),
+    { stream_id: stream.streamId },
+  );
+}
+
+/** Recordings that wait for a finalizer: the message that should have woken it may be lost. */
+async function wakeUpDue(context: RecordingContext): Promise<void> {
+  const tickNumber = Math.floor(context.clock.now() / context.config.MONITOR_INTERVAL);
+  for (const recording of await context.recordings.findDue(nowOf(context), DUE_AT_ONCE)) {
+    await context.queues.requestAdvance(recording.id, `poll:${recording.attempts}:${tickNumber}`);
+  }
+  for (const recordingId of await context.segments.findRollable(context.config.PART_SIZE)) {
+    await context.queues.requestAdvance(recordingId, `poll-roll:${tickNumber}`);
+  }
+}
+
+/** Runs `work` for every item, a few at a time. */
+async function forEachAtOnce<Item>(atOnce: number, items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const pending = [...items];
+  const worker = async () => {
+    for (let item = pending.shift(); item !== undefined; item = pending.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+}

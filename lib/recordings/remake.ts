@@ -1,0 +1,37 @@
+/**
+ * Makes a finished recording anew: for a segment that came after completion, and when somebody asks for a retry.
+ * The old file stays where it is, served, until the new one replaces it in one step.
+ */
+import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
+import { RecordingNotFound, WrongState } from './errors.ts';
+
+/** Reopens a completed recording whose ledger has a late segment. Does nothing where it is reopened already. */
+export async function reopenForLateSegment(context: RecordingContext, recordingId: string): Promise<void> {
+  const reopened = await reopen(context, recordingId, 'completed');
+  // A failed recording takes the segment too, on its retry; the ledger has it.
+  if (!reopened) return;
+  context.logger.warn({ recording_id: recordingId }, 'A segment arrived after completion; the recording is made anew with it');
+  await context.queues.requestAdvance(recordingId, `late:${context.clock.now()}`);
+}
+
+/**
+ * Tries a failed recording again.
+ * @throws {RecordingNotFound} {WrongState} where it has not failed, or its staging is gone
+ */
+export async function retryRecording(context: RecordingContext, recordingId: string): Promise<void> {
+  const recording = await context.recordings.find(recordingId);
+  if (!recording) throw new RecordingNotFound(`There is no recording ${recordingId}`);
+  if (!(await reopen(context, recordingId, 'failed'))) {
+    throw new WrongState(`The recording is ${recording.status}; only a failed one whose segments are still staged can be tried again`);
+  }
+  await context.queues.requestAdvance(recordingId, `retry:${context.clock.now()}`);
+}
+
+async function reopen(context: RecordingContext, recordingId: string, from: 'failed' | 'completed'): Promise<boolean> {
+  return context.db.transaction(async (client) => {
+    const { recordings, segments } = repositoriesOn(client);
+    const reopened = await recordings.reopen(recordingId, from, nowOf(context));
+    if (reopened) await segments.clearPlaces(recordingId);
+    return reopened;
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * Compares the store with the ledger of one recording and captures what is missing there: the slow path that is
+ * always right. Everything a notification would have told is found here, and what cannot be had is written down.
+ */
+import { chooseFolder, parseObjectKey } from '../capture/segment-name.ts';
+import type { ListedObject } from '../storage/object-store.ts';
+import { findCandidates } from './capture-notified.ts';
+import { captureSegment } from './capture-segment.ts';
+import type { RecordingContext } from './context.ts';
+import { waitForMissing } from './missing-segments.ts';
+import { readNewestPlaylist } from './read-playlist.ts';
+import type { PlaylistState, Recording } from './recording.ts';
+
+/** Segments of one recording that are fetched at once: enough to catch up, few enough to share the machine. */
+const CONCURRENCY = 4;
+
+export interface SweepResult {
+  readonly captured: number;
+  /** Segments that must exist and are still waited for. */
+  readonly awaited: number;
+  readonly playlist: PlaylistState | null;
+}
+
+/**
+ * Sweeps one recording. Safe to repeat and to run beside notifications.
+ * @throws {StorageUnavailable} {StorageAccessDenied} {BucketMissing} {DatabaseUnavailable}
+ */
+export async function sweepRecording(context: RecordingContext, recordingId: string): Promise<SweepResult> {
+  const recording = await context.recordings.find(recordingId);
+  if (!recording) return { captured: 0, awaited: 0, playlist: null };
+  const candidates = await findCandidates(context, recording.streamKey);
+  if (!candidates.some((candidate) => candidate.id === recordingId)) return { captured: 0, awaited: 0, playlist: recording.playlist };
+
+  const listing = await listStream(context, recording);
+  const captured = await captureAll(context, candidates, listing.unknown);
+  // After the segments: a playlist read later than the listing can name segments that the listing did not have.
+  const playlist = await readNewestPlaylist(context, recording, listing.playlists);
+  const awaited = await waitForMissing(context, recording, candidates, playlist);
+  return { captured, awaited, playlist: playlist?.state ?? recording.playlist };
+}
+
+interface Listing {
+  readonly unknown: string[];
+  readonly playlists: ListedObject[];
+}
+
+async function listStream(context: RecordingContext, recording: Recording): Promise<Listing> {
+  const segments: Array<ListedObject & { folder: string | null }> = [];
+  const playlists: Array<ListedObject & { folder: string | null }> = [];
+  let next: string | null | undefined;
+  do {
+    const page = await context.store.list(context.config.LIVE_BUCKET, `${recording.streamKey}/`, next ?? undefined);
+    for (const object of page.objects) {
+      const parsed = parseObjectKey(object.key);
+      if (parsed.kind === 'segment') segments.push({ ...object, folder: parsed.folder });
+      else if (parsed.kind === 'playlist') playlists.push({ ...object, folder: parsed.folder });
+    }
+    next = page.next;
+  } while (next);
+  const folder = chooseFolder(segments) ?? null;
+  const mine = segments.filter((object) => object.folder === folder);
+  const known = new Set((await context.segments.findSources(mine)).map((row) => `${row.sourceKey}\n${row.sourceEtag}`));
+  const oldest = recording.startedAt.getTime() - 2 * context.config.CLOCK_SLACK;
+  return {
+    // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
+    unknown: mine
+      .filter((object) => !known.has(`${object.key}\n${object.etag}`) && object.modifiedAtMs >= oldest)
+      .sort((a, b) => a.modifiedAtMs - b.modifiedAtMs)
+      .map((object) => object.key),
+    playlists: playlists.filter((object) => object.folder === folder),
+  };
+}
+
+async function captureAll(context: RecordingContext, candidates: readonly Recording[], keys: string[]): Promise<number> {
+  const pending = [...keys];
+  let captured = 0;
+  let failure: unknown;
+  const worker = async () => {
+    for (let key = pending.shift(); key !== undefined; key = pending.shift()) {
+      try {
+        const outcome = await captureSegment(context, candidates, key);
+        if (outcome.kind === 'stored' && outcome.state === 'captured') captured += 1;
+      } catch (error) {
+        // One that cannot be had must not keep the others out; the error still ends the sweep, after them.
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, keys.length) }, worker));
+  if (failure !== undefined) throw failure;
+  return captured;
+}

@@ -1,0 +1,78 @@
+import { ConfigInvalid, parseDuration, readConfig } from '../../../lib/platform/config.ts';
+
+describe('the configuration', () => {
+  it('has the specified defaults', () => {
+    expect(readConfig({})).toMatchObject({
+      DB_PORT: 5432,
+      DB_USER: 'streaming_user',
+      DB_PASSWORD: 'streaming_pass',
+      DB_NAME: 'vod_db',
+      MINIO_ENDPOINT: 'minio:9000',
+      MINIO_ACCESS_KEY: 'minioadmin',
+      MINIO_SECRET_KEY: 'minioadmin123',
+      MINIO_USE_SSL: false,
+      MINIO_BUCKET: 'recordings',
+      PORT: 8083,
+      STREAM_SERVICE_URL: 'http://stream-service:8082',
+      VOD_SERVICE_URL: 'http://vod-service:8084',
+      MONITOR_INTERVAL: 10_000,
+      SEGMENT_DOWNLOAD_TIMEOUT: 30_000,
+      MAX_RETRY_ATTEMPTS: 3,
+    });
+  });
+
+  it('takes an empty variable as one that is not set', () => {
+    expect(readConfig({ DB_PORT: '', MINIO_BUCKET: '' })).toMatchObject({ DB_PORT: 5432, MINIO_BUCKET: 'recordings' });
+  });
+
+  it.each([
+    ['DB_PORT', 'abc'],
+    ['DB_PORT', '70000'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['MINIO_ENDPOINT', 'http://minio:9000'],
+    ['MINIO_ENDPOINT', 'minio:99999'],
+    ['MINIO_USE_SSL', 'maybe'],
+    ['MINIO_BUCKET', 'Not A Bucket'],
+    ['STREAM_SERVICE_URL', 'ftp://x'],
+    ['MONITOR_INTERVAL', 'soon'],
+    ['MONITOR_INTERVAL', '0s'],
+    ['MAX_RETRY_ATTEMPTS', '0'],
+    ['MAX_RETRY_ATTEMPTS', '2.5'],
+    ['PART_SIZE', '1000'],
+    ['LOG_LEVEL', 'loud'],
+  ])('refuses %s=%s, naming the variable and not the value', (name, value) => {
+    let message = '';
+    try {
+      readConfig({ [name]: value });
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigInvalid);
+      message = (error as Error).message;
+    }
+    expect(message).toContain(`${name}:`);
+  });
+
+  it('never repeats a secret in its message', () => {
+    expect(() => readConfig({ DATABASE_URL: 'mysql://user:hunter2@host/db' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+
+  it('names every wrong variable at once', () => {
+    expect(() => readConfig({ DB_PORT: 'x', MONITOR_INTERVAL: 'y' })).toThrow(/DB_PORT.*MONITOR_INTERVAL/);
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    ['10s', 10_000],
+    ['500ms', 500],
+    ['1h30m', 5_400_000],
+    ['10', 10_000],
+    ['2d', 172_800_000],
+  ])('%s is %d ms', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+  it.each(['', 's', '10x', '-1s', '1s2'])('%p is none', (text) => {
+    expect(parseDuration(text)).toBeNull();
+  });
+});
