@@ -2,7 +2,7 @@
  * What a live packager does with a stream's segments, step by step and with every way in which it can
  * misbehave, as a list. Pure: `startPackager` carries the list out.
  */
-import { LivePlaylist, type PlaylistShape } from './packager-playlist.ts';
+import { LivePlaylist, type PlaylistEntry, type PlaylistShape } from './packager-playlist.ts';
 
 /** Bytes that are not the segment: none, its first half (cut within a TS packet), an error page. */
 export type Damage = 'empty' | 'truncated' | 'html';
@@ -46,27 +46,30 @@ export type PackagerStep = At &
 
 export const segmentName = (number: number): string => `segment_${String(number).padStart(3, '0')}.ts`;
 
-/** The steps for segments of these durations, in order of time. Indexes in `options` count from 0 over the whole stream. */
-export function planPackaging(durationsMs: readonly number[], options: PackagerOptions = {}): PackagerStep[] {
+/** The steps for these segments, in order of time. Indexes in `options` count from 0 over the whole stream. */
+export function planPackaging(
+  segments: readonly Omit<PlaylistEntry, 'name'>[],
+  options: PackagerOptions = {},
+): PackagerStep[] {
   const firstNumber = options.firstNumber ?? 0;
   const playlist = new LivePlaylist(options.playlist ?? { kind: 'event' }, {
     firstNumber,
     deleteBehind: options.deleteBehind,
   });
   const steps: PackagerStep[] = [];
-  const last = durationsMs.length - 1;
+  const last = segments.length - 1;
   const late = options.lastSegmentLateMs;
   const postponed = new Map<number, PackagerStep[]>();
   let number = firstNumber;
   let atMs = 0;
 
-  for (const [index, durationMs] of durationsMs.entries()) {
+  for (const [index, segment] of segments.entries()) {
     if (options.restartBefore?.includes(index)) {
       number = firstNumber;
       playlist.restart(firstNumber);
     }
     const name = (options.naming ?? segmentName)(number++);
-    atMs += durationMs;
+    atMs += segment.durationMs;
     const isLate = index === last && late !== undefined;
     if (isLate) steps.push({ kind: 'ended', atMs, afterEnd: false });
     const at: At = isLate ? { atMs: late, afterEnd: true } : { atMs, afterEnd: false };
@@ -75,7 +78,7 @@ export function planPackaging(durationsMs: readonly number[], options: PackagerO
     const after = options.uploadAfter?.[index];
     if (after === undefined) steps.push(...uploads);
     else postponed.set(after, [...(postponed.get(after) ?? []), ...uploads]);
-    const overdue = playlist.add({ name, durationMs });
+    const overdue = playlist.add({ ...segment, name });
     steps.push(...(postponed.get(index) ?? []).map((step): PackagerStep => ({ ...step, ...at })));
 
     const body = playlist.render(index === last && (options.endList ?? true));

@@ -7,6 +7,8 @@ export interface PlaylistEntry {
   /** Object name beside the playlist. */
   readonly name: string;
   readonly durationMs: number;
+  /** Its timestamps do not continue those of the segment before. */
+  readonly discontinuity?: boolean;
 }
 
 /** `event` keeps all segments, `window` the last n, `none` writes no playlist at all. */
@@ -55,7 +57,11 @@ export class LivePlaylist {
       ...(this.#shape.kind === 'event' ? ['#EXT-X-PLAYLIST-TYPE:EVENT'] : []),
       ...this.#entries
         .slice(skipped)
-        .flatMap((entry) => [`#EXTINF:${(entry.durationMs / 1000).toFixed(6)},`, encodeURI(entry.name)]),
+        .flatMap((entry) => [
+          ...(entry.discontinuity ? ['#EXT-X-DISCONTINUITY'] : []),
+          `#EXTINF:${(entry.durationMs / 1000).toFixed(6)},`,
+          encodeURI(entry.name),
+        ]),
       ...(closed ? ['#EXT-X-ENDLIST'] : []),
       '',
     ].join('\n');

@@ -76,7 +76,8 @@ function sourceSegment(root: string, playlist: string, segment: types.Segment): 
   if (segment.map) throw refuse('the segments are fragmented MP4; the recorder takes MPEG-TS');
   if (segment.key && segment.key.method !== 'NONE') throw refuse('the segments are encrypted');
   if (segment.byterange) throw refuse('the segments are ranges of one file; they must be files of their own');
-  return { path: inside(root, playlist, segment.uri), durationMs: Math.round(segment.duration * 1000) };
+  const source = { path: inside(root, playlist, segment.uri), durationMs: Math.round(segment.duration * 1000) };
+  return segment.discontinuity ? { ...source, discontinuity: true } : source;
 }
 
 /** A playlist is input like any other: it may name only files of its own folder. */

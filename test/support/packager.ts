@@ -6,11 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { damagedBytes, type PackagerOptions, type PackagerStep, planPackaging } from './packager-plan.ts';
+import type { PlaylistEntry } from './packager-playlist.ts';
 
-export interface SourceSegment {
+export interface SourceSegment extends Omit<PlaylistEntry, 'name'> {
   /** File with the segment's bytes. */
   readonly path: string;
-  readonly durationMs: number;
 }
 
 /** Where the packager writes: the folder of one stream key. */
@@ -47,10 +47,7 @@ export const SEGMENT_TYPE = 'video/mp2t';
 export const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
 export function startPackager(options: StartPackagerOptions): PackagerRun {
-  const steps = planPackaging(
-    options.segments.map((segment) => segment.durationMs),
-    options,
-  );
+  const steps = planPackaging(options.segments, options);
   const stopping = new AbortController();
   const ended = Promise.withResolvers<void>();
   const done = carryOut(steps, options, stopping.signal, ended.resolve).then(ended.resolve, (error: unknown) => {

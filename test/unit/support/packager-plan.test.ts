@@ -26,11 +26,11 @@ function numbersIn(body: string): string {
 }
 
 const short = (number: number) => `${number}.ts`;
-const durations = (count: number) => Array.from({ length: count }, () => 2000);
+const ofTwoSeconds = (count: number) => Array.from({ length: count }, () => ({ durationMs: 2000 }));
 
 describe('the plan of a live packager', () => {
   it('puts each segment before the playlist that lists it, and closes the playlist before the stream ends', () => {
-    expect(told(planPackaging(durations(3), { naming: short }))).toEqual([
+    expect(told(planPackaging(ofTwoSeconds(3), { naming: short }))).toEqual([
       '+0:0.ts',
       '*[0=0.ts]',
       '+1:1.ts',
@@ -42,13 +42,13 @@ describe('the plan of a live packager', () => {
   });
 
   it('names segments segment_000.ts and so on, and lets 1000 follow 999', () => {
-    const names = planPackaging(durations(2), { firstNumber: 999, playlist: { kind: 'none' } });
+    const names = planPackaging(ofTwoSeconds(2), { firstNumber: 999, playlist: { kind: 'none' } });
     expect(told(names)).toEqual(['+0:segment_999.ts', '+1:segment_1000.ts', 'END']);
   });
 
   it('slides the window with its media sequence and deletes so many segments behind', () => {
     const options = { naming: short, playlist: { kind: 'window', segments: 2 }, deleteBehind: 3 } as const;
-    expect(told(planPackaging(durations(5), options)).slice(6)).toEqual([
+    expect(told(planPackaging(ofTwoSeconds(5), options)).slice(6)).toEqual([
       '+3:3.ts',
       '*[2=2.ts 3=3.ts]',
       '-0.ts',
@@ -60,7 +60,7 @@ describe('the plan of a live packager', () => {
   });
 
   it('leaves the playlist open where no end list is wanted', () => {
-    expect(told(planPackaging(durations(1), { naming: short, endList: false }))).toEqual([
+    expect(told(planPackaging(ofTwoSeconds(1), { naming: short, endList: false }))).toEqual([
       '+0:0.ts',
       '*[0=0.ts]',
       'END',
@@ -68,7 +68,7 @@ describe('the plan of a live packager', () => {
   });
 
   it('ends the stream first and brings the last segment late, counted from the end', () => {
-    const steps = planPackaging(durations(2), { naming: short, lastSegmentLateMs: 700 });
+    const steps = planPackaging(ofTwoSeconds(2), { naming: short, lastSegmentLateMs: 700 });
     expect(told(steps)).toEqual(['+0:0.ts', '*[0=0.ts]', 'END', '+1:1.ts', '*[0=0.ts 1=1.ts].']);
     expect(steps.map((step) => [step.atMs, step.afterEnd])).toEqual([
       [2000, false],
@@ -81,7 +81,7 @@ describe('the plan of a live packager', () => {
 
   it('starts again at the first number over the same names after an encoder restart, and forgets its deletions', () => {
     const options = { naming: short, restartBefore: [2], deleteBehind: 2 };
-    expect(told(planPackaging(durations(5), options)).slice(4)).toEqual([
+    expect(told(planPackaging(ofTwoSeconds(5), options)).slice(4)).toEqual([
       '+2:0.ts',
       '*[0=0.ts]',
       '+3:1.ts',
@@ -95,7 +95,7 @@ describe('the plan of a live packager', () => {
 
   it('lists a dropped segment, brings one late and out of order, uploads one twice, damages one', () => {
     const options = { naming: short, drop: [0], uploadAfter: { 1: 2 }, twice: [3], damage: { 4: 'html' } } as const;
-    expect(told(planPackaging(durations(5), options))).toEqual([
+    expect(told(planPackaging(ofTwoSeconds(5), options))).toEqual([
       '*[0=0.ts]',
       '*[0=0.ts 1=1.ts]',
       '+2:2.ts',
@@ -111,9 +111,19 @@ describe('the plan of a live packager', () => {
   });
 
   it('is due when a segment has been spoken to its end', () => {
-    expect(planPackaging([2000, 1500], { playlist: { kind: 'none' } }).map((step) => step.atMs)).toEqual([
-      2000, 3500, 3500,
-    ]);
+    expect(
+      planPackaging([{ durationMs: 2000 }, { durationMs: 1500 }], { playlist: { kind: 'none' } }).map(
+        (step) => step.atMs,
+      ),
+    ).toEqual([2000, 3500, 3500]);
+  });
+
+  it('marks a discontinuity of its source in the playlist', () => {
+    const segments = [{ durationMs: 2000 }, { durationMs: 2000, discontinuity: true }];
+    const playlists = planPackaging(segments, { naming: short }).flatMap((step) =>
+      step.kind === 'playlist' ? [step.body] : [],
+    );
+    expect(playlists.at(-1)).toContain('0.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000000,\n1.ts\n');
   });
 
   it('of a stream without segments is only its end', () => {

@@ -25,11 +25,11 @@ const media = (...lines: string[]) =>
 
 describe('a folder of HLS', () => {
   it('is streamed in the order and with the durations of its playlist', async () => {
-    const playlist = media('#EXTINF:2,', 'b.ts', '#EXTINF:1.5,', 'a%20a.ts');
+    const playlist = media('#EXTINF:2,', 'b.ts', '#EXT-X-DISCONTINUITY', '#EXTINF:1.5,', 'a%20a.ts');
     const segments = await readHlsFolder(await folderWith({ 'b.ts': 'b', 'a a.ts': 'a', 'live.m3u8': playlist }));
-    expect(segments.map(({ path, durationMs }) => [basename(path), durationMs])).toEqual([
-      ['b.ts', 2000],
-      ['a a.ts', 1500],
+    expect(segments.map(({ path, durationMs, discontinuity }) => [basename(path), durationMs, discontinuity])).toEqual([
+      ['b.ts', 2000, undefined],
+      ['a a.ts', 1500, true],
     ]);
   });
 
