@@ -38,10 +38,14 @@ export interface Axis<R extends OrderRow> {
 const CONTINUES_90K = 45_000;
 const DEFAULT_DURATION_MS = 2000;
 
-/** True if `next` begins where `previous` ends, within 0.5 s. False if either has no timestamps. */
+/**
+ * True if `next` begins where `previous` ends, within 0.5 s or half a segment: a lost short segment must not pass for
+ * rounding. False if either has no timestamps.
+ */
 export function continues(previous: OrderRow, next: OrderRow): boolean {
   if (previous.endDts90k === null || next.firstDts90k === null) return false;
-  return Math.abs(delta90k(previous.endDts90k, next.firstDts90k)) <= CONTINUES_90K;
+  const tolerance = Math.min(CONTINUES_90K, Math.min(nominalMs(previous), nominalMs(next)) * 45);
+  return Math.abs(delta90k(previous.endDts90k, next.firstDts90k)) <= tolerance;
 }
 
 /** How long a segment lasts, for reckoning where another is due. */

@@ -14,6 +14,8 @@ export interface OrderedSegment<R extends OrderRow = OrderRow> {
   readonly epoch: number;
   /** Media sequence, number in the name or clock: see order-axis.ts. Rises within an epoch. */
   readonly number: number;
+  /** Segments are missing between this one and the one before it. */
+  readonly afterGap: boolean;
 }
 
 export interface Gap {
@@ -69,7 +71,14 @@ export function orderSegments<R extends OrderRow>(
   for (const { row, by } of replaced) duplicates.push({ row, keptId: by.id, reason: 'replaced' });
   const all = flatten(epochs);
   const { ordered, late } = splitLate(all, frontier);
-  return { ordered, late, duplicates, gaps: [...gapsBetween(ordered, step), ...gapAtEnd(ordered, listed)] };
+  const gaps = gapsBetween(ordered, step);
+  const behindGap = new Set(gaps.map((gap) => gap.beforeId));
+  return {
+    ordered: ordered.map((segment) => (behindGap.has(segment.row.id) ? { ...segment, afterGap: true } : segment)),
+    late,
+    duplicates,
+    gaps: [...gaps, ...gapAtEnd(ordered, listed)],
+  };
 }
 
 /** The same name and ETag twice is one object: the committed row stays, else the earliest. */
@@ -96,7 +105,9 @@ function isCommitted(row: OrderRow): boolean {
 }
 
 function flatten<R extends OrderRow>(epochs: readonly Epoch<R>[]): OrderedSegment<R>[] {
-  return epochs.flatMap(({ entries }, epoch) => entries.map(({ row, number }) => ({ row, epoch, number })));
+  return epochs.flatMap(({ entries }, epoch) =>
+    entries.map(({ row, number }) => ({ row, epoch, number, afterGap: false })),
+  );
 }
 
 function splitLate<R extends OrderRow>(

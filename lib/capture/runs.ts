@@ -31,6 +31,8 @@ export type RunReason = 'start' | 'epoch' | 'discontinuity-tag' | 'gap' | 'times
 export interface RunSegment {
   readonly epoch: number;
   readonly number: number;
+  /** Segments are missing before this one, as {@link orderSegments} found. */
+  readonly afterGap: boolean;
   /** EXT-X-DISCONTINUITY before this segment. */
   readonly discontinuity: boolean;
   /** When the packager finished it. */
@@ -97,13 +99,12 @@ export function planRuns<S extends RunSegment>(
 export function breakBefore(tail: RunTail, segment: RunSegment): RunReason | null {
   const tracks = mediaTracks(segment);
   const steps = stepsOf(tail.tracks, tracks);
-  const hole = segment.number !== tail.number + 1;
   const restarted = segment.epoch !== tail.epoch;
   const suspicious: RunReason | null = restarted
     ? 'epoch'
     : segment.discontinuity
       ? 'discontinuity-tag'
-      : hole
+      : segment.afterGap
         ? 'gap'
         : null;
   if (!carriesOn(steps, suspicious === null ? TOLERANCE_90K : EXACT_90K)) return suspicious ?? 'timestamp-jump';

@@ -1,0 +1,109 @@
+/**
+ * Which recording a segment object belongs to, when broadcasts of one stream key follow or overlap each other, names
+ * are used again and hosts' clocks differ. Owns that judgement; whether the object was captured before, the caller says.
+ *
+ *   before any start ── ignored: an object of an earlier broadcast that the packager left behind
+ *   [start, end]     ── that recording; of several, the newest
+ *   after the end    ── only what can be its late rest; the first segments of a broadcast whose start has not been
+ *                       heard yet look alike, and wait (they are found again once there is a recording for them)
+ */
+import { delta90k } from './clock90k.ts';
+
+export interface SegmentObject {
+  readonly key: string;
+  readonly etag: string;
+  /** On our clock: the store's Date header tells the difference. */
+  readonly modifiedAtMs: number;
+  readonly number: number | null;
+  readonly firstDts90k: number | null;
+}
+
+export interface Candidate {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly status: 'recording' | 'processing' | 'completed' | 'failed';
+  /** Number and end of its last captured segment; null where unknown. */
+  readonly lastNumber: number | null;
+  readonly lastEndDts90k: number | null;
+  /** Whether it has captured an object of this very key (with another ETag); undefined if unknown. */
+  readonly hasKey?: boolean;
+}
+
+export interface AssignOptions {
+  /** How far the clocks of the Stream Service, the store and this host may differ. */
+  readonly clockSlackMs: number;
+  /** How long after its end a broadcast's segments may still be uploaded. */
+  readonly endGraceMs?: number;
+  /** The recording that has captured this key and ETag already. */
+  readonly capturedBy?: string | null;
+}
+
+export type IgnoreReason = 'already-captured' | 'no-recording' | 'before-start' | 'after-end';
+export type Assignment = { readonly recordingId: string } | { readonly ignore: IgnoreReason };
+
+const END_GRACE_MS = 10 * 60_000;
+/** Without numbers to compare, only what is uploaded soon after the end is taken for its last segment. */
+const BLIND_GRACE_MS = 30_000;
+const CONTINUES_90K = 45_000;
+/** Segments still on their way when their successors arrived. */
+const AHEAD = 5;
+const BEHIND = 15;
+const AHEAD_90K = 120 * 90_000;
+
+/** Assigns one object to one of the recordings of its stream key. */
+export function assignSegment(
+  segment: SegmentObject,
+  candidates: readonly Candidate[],
+  { clockSlackMs, endGraceMs = END_GRACE_MS, capturedBy = null }: AssignOptions,
+): Assignment {
+  if (capturedBy !== null) return { ignore: 'already-captured' };
+  if (candidates.length === 0) return { ignore: 'no-recording' };
+  const started = candidates
+    .filter(({ startedAtMs }) => startedAtMs <= segment.modifiedAtMs + clockSlackMs)
+    .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? -1 : 1));
+  const [newest, ...earlier] = started;
+  if (newest === undefined) return { ignore: 'before-start' };
+  const rest = earlier.find((one) => belongsToEarlier(segment, one, newest, endGraceMs));
+  if (rest !== undefined) return { recordingId: rest.id };
+  if (isWithin(segment, newest)) return { recordingId: newest.id };
+  return isLateRest(segment, newest, endGraceMs) ? { recordingId: newest.id } : { ignore: 'after-end' };
+}
+
+function isWithin(segment: SegmentObject, { endedAtMs }: Candidate): boolean {
+  return endedAtMs === null || segment.modifiedAtMs <= endedAtMs;
+}
+
+function belongsToEarlier(segment: SegmentObject, earlier: Candidate, newest: Candidate, graceMs: number): boolean {
+  // Before the newer one's start, which only the slack let in: the earlier one was still running.
+  const before = segment.modifiedAtMs < newest.startedAtMs;
+  if (before && segment.modifiedAtMs >= earlier.startedAtMs && isWithin(segment, earlier)) return true;
+  if (earlier.endedAtMs !== null && segment.modifiedAtMs > earlier.endedAtMs + graceMs) return false;
+  if (!exactlyContinues(segment, earlier) || earlier.hasKey === true) return false;
+  // Encoders that start at the same timestamp make segments that fit both: the one that is running is likelier.
+  return !isAhead(segment, newest);
+}
+
+function exactlyContinues(segment: SegmentObject, { lastNumber, lastEndDts90k }: Candidate): boolean {
+  if (segment.number === null || lastNumber === null || segment.number !== lastNumber + 1) return false;
+  if (segment.firstDts90k === null || lastEndDts90k === null) return false;
+  return Math.abs(delta90k(lastEndDts90k, segment.firstDts90k)) <= CONTINUES_90K;
+}
+
+/** The next number, or one of the few after it while those between are on their way. */
+function isAhead(segment: SegmentObject, { lastNumber, lastEndDts90k }: Candidate): boolean {
+  if (segment.number === null || lastNumber === null) return false;
+  if (segment.number <= lastNumber || segment.number > lastNumber + AHEAD) return false;
+  if (segment.firstDts90k === null || lastEndDts90k === null) return true;
+  const step = delta90k(lastEndDts90k, segment.firstDts90k);
+  return step >= -CONTINUES_90K && step <= AHEAD_90K;
+}
+
+/** Uploaded after the end: can it be this broadcast's, or does it look like the beginning of another? */
+function isLateRest(segment: SegmentObject, ended: Candidate, graceMs: number): boolean {
+  const sinceMs = segment.modifiedAtMs - (ended.endedAtMs ?? segment.modifiedAtMs);
+  if (sinceMs > graceMs || ended.hasKey === true) return false;
+  if (segment.number === null || ended.lastNumber === null) return sinceMs <= BLIND_GRACE_MS;
+  if (segment.number > ended.lastNumber) return isAhead(segment, ended);
+  return ended.hasKey === false || ended.lastNumber - segment.number <= BEHIND;
+}
