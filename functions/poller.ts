@@ -2,7 +2,13 @@
 import type { Context } from 'aws-lambda';
 import { getContext } from '../lib/composition.ts';
 import { runMonitor } from '../lib/recordings/monitor.ts';
+import { announceStart } from '../lib/recordings/start-service.ts';
+
+let announced: Promise<unknown> | undefined;
 
 export const handler = async (_event: unknown, context: Context): Promise<{ ticks: number }> => {
-  return { ticks: await runMonitor(getContext(), () => context.getRemainingTimeInMillis()) };
+  const service = getContext();
+  announced ??= announceStart(service);
+  await announced;
+  return { ticks: await runMonitor(service, () => context.getRemainingTimeInMillis()) };
 };

@@ -57,9 +57,9 @@ const fromWebhook = httpHandler(
 
 /** The encoded keys of objects that were created in the bucket. */
 function createdKeys(bucket: string, event: z.output<typeof s3Event>): string[] {
-  return event.Records.filter((record) => /^(s3:)?ObjectCreated:/.test(record.eventName) && record.s3.bucket.name === bucket).map(
-    (record) => record.s3.object.key,
-  );
+  return event.Records.filter(
+    (record) => /^(s3:)?ObjectCreated:/.test(record.eventName) && record.s3.bucket.name === bucket,
+  ).map((record) => record.s3.object.key);
 }
 
 export const handler = (event: SQSEvent | HttpEvent, context: Context) =>

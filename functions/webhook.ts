@@ -30,7 +30,10 @@ export const handler = httpHandler(
         const event = eventName.safeParse(readJsonBody(request, anyEvent).event);
         if (!event.success) throw new HttpProblem(400, 'Invalid event type');
         const told = readJsonBody(request, body);
-        context.logger.info({ stream_id: told.stream_id }, `📹 Webhook received: ${event.data} for stream ${told.stream_id}`);
+        context.logger.info(
+          { stream_id: told.stream_id },
+          `📹 Webhook received: ${event.data} for stream ${told.stream_id}`,
+        );
         await recordStreamEvent(context, {
           event: event.data,
           streamId: told.stream_id,

@@ -8,6 +8,8 @@ ALTER TABLE recordings
     ADD COLUMN object_key       TEXT,
     ADD COLUMN start_source     TEXT NOT NULL DEFAULT 'webhook',
     ADD COLUMN ended_at         TIMESTAMPTZ,
+    -- When we heard of the end, on our clock: what may still come is judged by it, ended_at is what we were told.
+    ADD COLUMN end_heard_at     TIMESTAMPTZ,
     ADD COLUMN end_source       TEXT,
     -- A generation is one making of the file; a remake (a late segment, a lost upload) begins the next.
     ADD COLUMN generation       INT NOT NULL DEFAULT 1,

@@ -62,12 +62,9 @@ const flag = (fallback: boolean) =>
       return z.NEVER;
     });
 
-const httpUrl = (fallback?: string) => {
-  const url = z
-    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
-    .transform((u) => u.replace(/\/+$/, ''));
-  return fallback === undefined ? url.optional() : url.default(fallback);
-};
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
 
 const endpoint = z
   .string()
@@ -101,11 +98,11 @@ const schema = z.object({
   MINIO_BUCKET: bucket('recordings'),
   LIVE_BUCKET: bucket('live-segments'),
   AWS_REGION: z.string().min(1).default('us-east-1'),
-  PUBLIC_URL_BASE: httpUrl('http://localhost:9000'),
+  PUBLIC_URL_BASE: httpUrl.default('http://localhost:9000'),
   PORT: integer(8083, 0, 65_535),
-  STREAM_SERVICE_URL: httpUrl('http://stream-service:8082'),
+  STREAM_SERVICE_URL: httpUrl.default('http://stream-service:8082'),
   STREAM_SERVICE_TIMEOUT: duration('3s', 100, 60_000),
-  VOD_SERVICE_URL: httpUrl('http://vod-service:8084'),
+  VOD_SERVICE_URL: httpUrl.default('http://vod-service:8084'),
   MONITOR_INTERVAL: duration('10s', 200, 60_000),
   SEGMENT_DOWNLOAD_TIMEOUT: duration('30s', 100, 15 * 60_000),
   SEGMENT_RETRY_DELAY: duration('5s', 10, 15 * 60_000),
@@ -119,9 +116,9 @@ const schema = z.object({
   PROCESSING_ATTEMPTS: integer(3, 1, 100),
   RETRY_FOR: duration('24h', 1000),
   SCRATCH_DIR: z.string().min(1).default('/tmp/recordings'),
-  SEGMENTS_QUEUE_URL: httpUrl(),
-  JOBS_QUEUE_URL: httpUrl(),
-  SQS_ENDPOINT: httpUrl(),
+  SEGMENTS_QUEUE_URL: httpUrl.optional(),
+  JOBS_QUEUE_URL: httpUrl.optional(),
+  SQS_ENDPOINT: httpUrl.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

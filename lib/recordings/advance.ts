@@ -26,25 +26,35 @@ export interface Lease {
 }
 
 /** What became of one piece of work; `later` asks for another call at a time. */
-export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'later'; readonly at: Date; readonly why: string };
+export type WorkResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'later'; readonly at: Date; readonly why: string };
 
 /**
  * Works on one recording until it is finished, has to wait, or time is up. Safe to call any number of times.
  * @param remainingMs the time this function has left
  * @throws {DatabaseUnavailable} the message then comes again
  */
-export async function advanceRecording(context: RecordingContext, recordingId: string, remainingMs: () => number): Promise<void> {
+export async function advanceRecording(
+  context: RecordingContext,
+  recordingId: string,
+  remainingMs: () => number,
+): Promise<void> {
   const token = context.newId();
   const recording = await context.recordings.acquireLease(recordingId, token, nowOf(context), nowOf(context, LEASE_MS));
   if (!recording) return lookAgain(context, recordingId);
   const abort = new AbortController();
   const timers = [
     setInterval(() => void renew(context, recordingId, token, abort), LEASE_MS / 3),
-    setTimeout(() => abort.abort(new Error('the time of this function is over')), Math.max(0, Math.min(remainingMs() - STOP_EARLY_MS, 2 ** 31 - 1))),
+    setTimeout(
+      () => abort.abort(new Error('the time of this function is over')),
+      Math.max(0, Math.min(remainingMs() - STOP_EARLY_MS, 2 ** 31 - 1)),
+    ),
   ];
   try {
     const lease = { recording, token, signal: abort.signal };
-    const result = recording.status === 'recording' ? await rollRecording(context, lease) : await finishRecording(context, lease);
+    const result =
+      recording.status === 'recording' ? await rollRecording(context, lease) : await finishRecording(context, lease);
     if (result.kind === 'later') await wait(context, lease, result.at, result.why);
     else await context.recordings.releaseLease(recordingId, token);
   } catch (error) {
@@ -61,7 +71,12 @@ async function lookAgain(context: RecordingContext, recordingId: string): Promis
   await context.queues.requestAdvance(recordingId, `lease:${recording.leaseToken}`, LEASE_MS / 1000);
 }
 
-async function renew(context: RecordingContext, recordingId: string, token: string, abort: AbortController): Promise<void> {
+async function renew(
+  context: RecordingContext,
+  recordingId: string,
+  token: string,
+  abort: AbortController,
+): Promise<void> {
   try {
     const held = await context.recordings.renewLease(recordingId, token, nowOf(context, LEASE_MS));
     if (!held) abort.abort(new LeaseLost(`Recording ${recordingId} was taken over by another worker`));
@@ -74,26 +89,39 @@ async function wait(context: RecordingContext, lease: Lease, at: Date, why: stri
   const { recording, token } = lease;
   context.logger.debug({ recording_id: recording.id, until: at, why }, 'Recording waits');
   await context.recordings.postpone(recording.id, token, recording.attempts, at, null, nowOf(context));
-  await context.queues.requestAdvance(recording.id, `wait:${at.getTime()}`, Math.max(1, (at.getTime() - context.clock.now()) / 1000));
+  await context.queues.requestAdvance(
+    recording.id,
+    `wait:${at.getTime()}`,
+    Math.max(1, (at.getTime() - context.clock.now()) / 1000),
+  );
 }
 
 /** What an error means: lost lease, another attempt, or the end. */
 async function settle(context: RecordingContext, lease: Lease, error: unknown): Promise<void> {
   const { recording, token } = lease;
   if (error instanceof LeaseLost || lease.signal.reason instanceof LeaseLost) {
-    context.logger.warn({ err: error, recording_id: recording.id }, 'Lost the lease of a recording; another worker has it');
+    context.logger.warn(
+      { err: error, recording_id: recording.id },
+      'Lost the lease of a recording; another worker has it',
+    );
     return;
   }
   const why = describe(error);
   const attempts = recording.attempts + 1;
   const now = nowOf(context);
   if (recording.status === 'processing' && isFinal(context, recording, error, attempts)) {
-    context.logger.error({ err: error, recording_id: recording.id, attempts, code: why.code }, 'Recording failed; its segments stay staged, POST /recording/{id}/retry tries again');
+    context.logger.error(
+      { err: error, recording_id: recording.id, attempts, code: why.code },
+      'Recording failed; its segments stay staged, POST /recording/{id}/retry tries again',
+    );
     await context.recordings.fail(recording.id, token, why.code, why.message, now);
     return;
   }
   const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempts - 1, 10));
-  context.logger.error({ err: error, recording_id: recording.id, attempts, code: why.code, next_attempt_in_ms: delayMs }, 'Work on a recording failed; it will be tried again');
+  context.logger.error(
+    { err: error, recording_id: recording.id, attempts, code: why.code, next_attempt_in_ms: delayMs },
+    'Work on a recording failed; it will be tried again',
+  );
   await context.recordings.postpone(recording.id, token, attempts, new Date(now.getTime() + delayMs), why, now);
   await context.queues.requestAdvance(recording.id, `retry:${attempts}:${now.getTime()}`, delayMs / 1000);
 }
@@ -101,7 +129,10 @@ async function settle(context: RecordingContext, lease: Lease, error: unknown): 
 /** Errors that pass by themselves are tried for RETRY_FOR, others a few times: the second try may be luckier. */
 function isFinal(context: RecordingContext, recording: Recording, error: unknown, attempts: number): boolean {
   const retryable = error instanceof ServiceError ? error.retryable : false;
-  if (!retryable) return error instanceof ServiceError && error.code === 'NO_SEGMENTS' ? true : attempts >= context.config.PROCESSING_ATTEMPTS;
+  if (!retryable)
+    return error instanceof ServiceError && error.code === 'NO_SEGMENTS'
+      ? true
+      : attempts >= context.config.PROCESSING_ATTEMPTS;
   const since = recording.endedAt ?? recording.updatedAt;
   return context.clock.now() - since.getTime() > context.config.RETRY_FOR;
 }

@@ -5,15 +5,15 @@
  *   live-segments/{key}  ──GET──►  probe  ──►  whose is it?  ──PUT──►  .staging/…  ──INSERT──►  ledger
  *   The row comes last: a row without bytes cannot exist, bytes without a row are found again by the next sweep.
  */
-import { assignSegment } from '../capture/broadcast.ts';
-import { SegmentRejected } from '../capture/errors.ts';
+import { assignSegment, type Candidate } from '../capture/broadcast.ts';
+import { SegmentNoProgramError, SegmentRejected } from '../capture/errors.ts';
 import { type ObjectKey, parseObjectKey } from '../capture/segment-name.ts';
-import { probeSegment, type SegmentProbe, summariseProbe } from '../capture/ts-probe.ts';
+import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
 import { ObjectMissing } from '../storage/errors.ts';
 import { stagedSegmentKey } from '../storage/keys.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
 import { nowOf, type RecordingContext } from './context.ts';
-import type { Recording } from './recording.ts';
+import { capturesSinceMs, type Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
 import type { SegmentState } from './segment-repository.ts';
 
@@ -30,7 +30,11 @@ export type CaptureOutcome =
  * @param candidates recordings of the stream key that may take segments
  * @throws {StorageUnavailable} {StorageAccessDenied} {DatabaseUnavailable} nothing is lost; call again
  */
-export async function captureSegment(context: RecordingContext, candidates: readonly Recording[], key: string): Promise<CaptureOutcome> {
+export async function captureSegment(
+  context: RecordingContext,
+  candidates: readonly Recording[],
+  key: string,
+): Promise<CaptureOutcome> {
   const parsed = parseObjectKey(key);
   if (parsed.kind !== 'segment') return { kind: 'ignored', why: 'not a segment' };
   if (candidates.length === 0) return { kind: 'ignored', why: 'no recording of this stream key takes segments' };
@@ -42,7 +46,7 @@ export async function captureSegment(context: RecordingContext, candidates: read
     if (error instanceof ObjectMissing) return { kind: 'absent' };
     throw error;
   }
-  const verdict = judge(fetched.bytes);
+  const verdict = await judge(context, candidates, fetched.bytes);
   const owner = await findOwner(context, candidates, parsed, key, fetched, verdict.probe);
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
   const state = await store(context, owner.recordingId, parsed, key, fetched, verdict);
@@ -52,18 +56,43 @@ export async function captureSegment(context: RecordingContext, candidates: read
 
 interface Verdict {
   readonly probe: SegmentProbe | null;
+  /** What is kept: the whole packets of a usable segment (others would break the joining), a rejected one as it came. */
+  readonly keep: Uint8Array;
   /** Why it was rejected, or what is damaged in it; null where it is whole. */
   readonly reason: string | null;
 }
 
-function judge(bytes: Uint8Array): Verdict {
+async function judge(context: RecordingContext, candidates: readonly Recording[], bytes: Uint8Array): Promise<Verdict> {
   try {
-    const probe = probeSegment(bytes);
-    return { probe, reason: summariseProbe(probe).note };
+    return accept(bytes, probeSegment(bytes));
   } catch (error) {
-    if (error instanceof SegmentRejected) return { probe: null, reason: `${error.code}: ${error.message}` };
-    throw error;
+    if (!(error instanceof SegmentRejected)) throw error;
+    // A segment that was cut without its tables is readable with those of its neighbour.
+    const known = error instanceof SegmentNoProgramError && (await lastTracks(context, candidates));
+    if (!known) return reject(bytes, error);
+    try {
+      return accept(bytes, probeSegment(bytes, { knownPids: known }));
+    } catch (second) {
+      if (second instanceof SegmentRejected) return reject(bytes, second);
+      throw second;
+    }
   }
+}
+
+function accept(bytes: Uint8Array, probe: SegmentProbe): Verdict {
+  return { probe, keep: usableBytes(bytes, probe), reason: probe.notes.length > 0 ? probe.notes.join('; ') : null };
+}
+
+function reject(bytes: Uint8Array, error: SegmentRejected): Verdict {
+  return { probe: null, keep: bytes, reason: `${error.code}: ${error.message}` };
+}
+
+async function lastTracks(
+  context: RecordingContext,
+  candidates: readonly Recording[],
+): Promise<SegmentProbe['tracks'] | null> {
+  const newest = candidates.at(-1);
+  return newest ? ((await context.segments.findLastProbe(newest.id))?.tracks ?? null) : null;
 }
 
 async function findOwner(
@@ -79,14 +108,7 @@ async function findOwner(
   if (mine) return { recordingId: mine.recordingId };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
   const described = await Promise.all(
-    candidates.map(async (candidate) => ({
-      id: candidate.id,
-      status: candidate.status,
-      startedAtMs: candidate.startedAt.getTime(),
-      endedAtMs: candidate.endedAt?.getTime() ?? null,
-      // What the last segment was only matters where there is a choice.
-      ...(candidates.length > 1 ? await context.segments.findLast(candidate.id) : { lastNumber: null, lastEndDts90k: null }),
-    })),
+    candidates.map((candidate) => describeCandidate(context, candidate, candidates.length > 1 ? key : null)),
   );
   return assignSegment(
     {
@@ -94,11 +116,32 @@ async function findOwner(
       etag: fetched.etag,
       modifiedAtMs: fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0),
       number: parsed.number,
-      firstDts90k: probe && summariseProbe(probe).firstDts90k,
+      firstDts90k: probe?.firstDts90k ?? null,
     },
     described,
-    { clockSlackMs: context.config.CLOCK_SLACK },
+    { clockSlackMs: context.config.CLOCK_SLACK, endGraceMs: context.config.LATE_SEGMENT_WINDOW },
   );
+}
+
+/**
+ * A recording as the assignment sees it. Its times are on our clock: a start that was told for the future is when we
+ * heard of it, and an end is when we heard of it, since what comes after that belongs to nobody else.
+ */
+async function describeCandidate(
+  context: RecordingContext,
+  candidate: Recording,
+  key: string | null,
+): Promise<Candidate> {
+  const times = {
+    id: candidate.id,
+    status: candidate.status,
+    startedAtMs: capturesSinceMs(candidate),
+    endedAtMs: candidate.endHeardAt?.getTime() ?? null,
+  };
+  // What the last segment was only matters where there is a choice.
+  return key === null
+    ? { ...times, lastNumber: null, lastEndDts90k: null }
+    : { ...times, ...(await context.segments.findLast(candidate.id, key)) };
 }
 
 async function store(
@@ -109,10 +152,10 @@ async function store(
   fetched: FetchedObject,
   verdict: Verdict,
 ): Promise<SegmentState | null> {
+  const { keep, probe, reason } = verdict;
   // Bytes that carry no media are kept too: an operator who wants to know what the packager wrote finds it there.
-  const stagedKey = fetched.bytes.length > 0 ? stagedSegmentKey(recordingId, key, fetched.etag) : null;
-  if (stagedKey) await context.store.put(context.config.MINIO_BUCKET, stagedKey, fetched.bytes, 'video/mp2t');
-  const summary = verdict.probe && summariseProbe(verdict.probe);
+  const stagedKey = keep.length > 0 ? stagedSegmentKey(recordingId, key, fetched.etag) : null;
+  if (stagedKey) await context.store.put(context.config.MINIO_BUCKET, stagedKey, keep, 'video/mp2t');
   return context.segments.add(
     {
       recordingId,
@@ -121,25 +164,35 @@ async function store(
       modifiedAt: new Date(fetched.modifiedAtMs),
       nameNumber: parsed.number,
       stagedKey,
-      size: fetched.bytes.length,
-      reason: verdict.reason,
-      firstDts90k: summary?.firstDts90k ?? null,
-      endDts90k: summary?.endDts90k ?? null,
-      durationMs: summary?.durationMs ?? 0,
-      probe: verdict.probe,
+      size: keep.length,
+      reason,
+      firstDts90k: probe?.firstDts90k ?? null,
+      endDts90k: probe?.endDts90k ?? null,
+      durationMs: Math.round(probe?.durationMs ?? 0),
+      probe,
     },
     verdict.probe ? 'captured' : 'rejected',
     nowOf(context),
   );
 }
 
-async function afterCapture(context: RecordingContext, recordingId: string, state: SegmentState | null, verdict: Verdict, parsed: SegmentKey): Promise<void> {
+async function afterCapture(
+  context: RecordingContext,
+  recordingId: string,
+  state: SegmentState | null,
+  verdict: Verdict,
+  parsed: SegmentKey,
+): Promise<void> {
   if (state === 'rejected') {
-    context.logger.warn({ recording_id: recordingId, segment: parsed.name, reason: verdict.reason }, 'Segment rejected; it is left out of the recording');
+    context.logger.warn(
+      { recording_id: recordingId, segment: parsed.name, reason: verdict.reason },
+      'Segment rejected; it is left out of the recording',
+    );
   }
   if (state === 'late') await reopenForLateSegment(context, recordingId);
   if (state !== 'captured') return;
   const open = await context.segments.openWork(recordingId);
   if (open.processing) await context.queues.requestAdvance(recordingId, `segment:${open.newestId}`);
-  else if (open.bytes >= context.config.PART_SIZE) await context.queues.requestAdvance(recordingId, `roll:${open.parts}`);
+  else if (open.bytes >= context.config.PART_SIZE)
+    await context.queues.requestAdvance(recordingId, `roll:${open.parts}`);
 }

@@ -18,11 +18,8 @@ const DUE_AT_ONCE = 500;
 /** A stream that the Stream Service does not know at all ends only when nothing came for this long. */
 const UNKNOWN_STREAM_MS = 30_000;
 
-let started = false;
-
 /** Ticks until the minute or the function's time is over. Returns the number of ticks. */
 export async function runMonitor(context: RecordingContext, remainingMs: () => number): Promise<number> {
-  if (!started) await announce(context);
   const { clock, config } = context;
   const endsAt = clock.now() + Math.min(INVOCATION_MS, remainingMs() - STOP_EARLY_MS);
   let ticks = 0;
@@ -39,10 +36,12 @@ export async function runMonitor(context: RecordingContext, remainingMs: () => n
 /** One round of all duties. */
 export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'compare with the Stream Service', () => reconcileStreams(context));
-  const open = await context.recordings.findOpen(nowOf(context, -context.config.LATE_SEGMENT_WINDOW)).catch((error: unknown) => {
-    context.logger.error({ err: error }, 'Monitor cannot read the recordings');
-    return [];
-  });
+  const open = await context.recordings
+    .findOpen(nowOf(context, -context.config.LATE_SEGMENT_WINDOW))
+    .catch((error: unknown) => {
+      context.logger.error({ err: error }, 'Monitor cannot read the recordings');
+      return [];
+    });
   await forEachAtOnce(SWEEPS_AT_ONCE, open, (recording) =>
     duty(context, 'sweep', () => sweepRecording(context, recording.id), { recording_id: recording.id }),
   );
@@ -52,23 +51,27 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'remove staging', () => removeStaging(context));
 }
 
-async function announce(context: RecordingContext): Promise<void> {
-  started = true;
-  context.logger.info('✅ Stream Monitor started');
-}
-
-async function duty(context: RecordingContext, name: string, work: () => Promise<unknown>, fields: Record<string, unknown> = {}): Promise<void> {
+async function duty(
+  context: RecordingContext,
+  name: string,
+  work: () => Promise<unknown>,
+  fields: Record<string, unknown> = {},
+): Promise<void> {
   try {
     await work();
   } catch (error) {
-    context.logger.error({ err: error, duty: name, ...fields }, `Monitor could not ${name}; it tries again with the next tick`);
+    context.logger.error(
+      { err: error, duty: name, ...fields },
+      `Monitor could not ${name}; it tries again with the next tick`,
+    );
   }
 }
 
 /** Finds streams that started or ended without us having heard. A Stream Service that is silent ends nothing. */
 async function reconcileStreams(context: RecordingContext): Promise<void> {
   const { streams, invalid } = await context.streams.listLive();
-  if (invalid > 0) context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
+  if (invalid > 0)
+    context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
   const active = await context.recordings.findActive();
   const activeStreams = new Set(active.map((recording) => recording.streamId));
   const live = new Set(streams.map((stream) => stream.streamId));
@@ -86,7 +89,11 @@ async function reconcileStreams(context: RecordingContext): Promise<void> {
 async function askForStream(context: RecordingContext, recording: Recording): Promise<void> {
   const state = await context.streams.find(recording.streamId);
   if (state?.live) return;
-  const lastSign = Math.max(recording.startedAt.getTime(), recording.createdAt.getTime(), recording.lastSegmentAt?.getTime() ?? 0);
+  const lastSign = Math.max(
+    recording.startedAt.getTime(),
+    recording.createdAt.getTime(),
+    recording.lastSegmentAt?.getTime() ?? 0,
+  );
   if (!state && context.clock.now() - lastSign < UNKNOWN_STREAM_MS) return;
   const endedAt = state?.endedAt ?? nowOf(context);
   // An end before the recording's own start is an earlier broadcast's: the service has not heard of this one yet.
@@ -99,7 +106,10 @@ async function endStale(context: RecordingContext): Promise<void> {
   for (const recording of await context.recordings.findActive()) {
     const lastSign = recording.lastSegmentAt ?? recording.createdAt;
     if (lastSign >= before) continue;
-    context.logger.warn({ recording_id: recording.id, last_segment_at: recording.lastSegmentAt }, 'No segment for STALE_TIMEOUT; the recording is ended');
+    context.logger.warn(
+      { recording_id: recording.id, last_segment_at: recording.lastSegmentAt },
+      'No segment for STALE_TIMEOUT; the recording is ended',
+    );
     await tell(context, 'stream.ended', recording, nowOf(context), 'stale');
   }
 }
@@ -114,7 +124,15 @@ async function tell(
   await duty(
     context,
     'apply a change that no webhook told',
-    () => recordStreamEvent(context, { event, streamId: stream.streamId, streamKey: stream.streamKey, userId: stream.userId, occurredAt, source }),
+    () =>
+      recordStreamEvent(context, {
+        event,
+        streamId: stream.streamId,
+        streamKey: stream.streamKey,
+        userId: stream.userId,
+        occurredAt,
+        source,
+      }),
     { stream_id: stream.streamId },
   );
 }
@@ -131,7 +149,11 @@ async function wakeUpDue(context: RecordingContext): Promise<void> {
 }
 
 /** Runs `work` for every item, a few at a time. */
-async function forEachAtOnce<Item>(atOnce: number, items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+async function forEachAtOnce<Item>(
+  atOnce: number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
   const pending = [...items];
   const worker = async () => {
     for (let item = pending.shift(); item !== undefined; item = pending.shift()) await work(item);

@@ -12,7 +12,10 @@ export async function listRecordings(context: Pick<RecordingContext, 'recordings
 }
 
 /** @throws {RecordingNotFound} */
-export async function getRecording(context: Pick<RecordingContext, 'recordings'>, id: string): Promise<PublicRecording> {
+export async function getRecording(
+  context: Pick<RecordingContext, 'recordings'>,
+  id: string,
+): Promise<PublicRecording> {
   const row = await context.recordings.find(id);
   if (!row) throw new RecordingNotFound(`There is no recording ${id}`);
   return toPublicRecording(row);

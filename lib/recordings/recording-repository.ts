@@ -9,7 +9,7 @@ import type { EventSource, PlaylistState, Recording, RecordingFacts, RecordingSt
 const COLUMNS = `id, stream_id AS "streamId", coalesce(stream_key, '') AS "streamKey", user_id AS "userId",
   video_id AS "videoId", file_path AS "filePath", coalesce(duration, 0) AS "durationSeconds",
   coalesce(file_size, 0) AS "fileSizeBytes", status, started_at AS "startedAt", completed_at AS "completedAt",
-  coalesce(object_key, '') AS "objectKey", start_source AS "startSource", ended_at AS "endedAt",
+  coalesce(object_key, '') AS "objectKey", start_source AS "startSource", ended_at AS "endedAt", end_heard_at AS "endHeardAt",
   end_source AS "endSource", generation, upload_id AS "uploadId", engine_state AS "engineState", playlist,
   failure_code AS "failureCode", failure_message AS "failureMessage", attempts,
   next_attempt_at AS "nextAttemptAt", lease_token AS "leaseToken", last_segment_at AS "lastSegmentAt", facts,
@@ -139,7 +139,7 @@ export class RecordingRepository {
   /** recording → processing. False where it was not `recording` any more. */
   async end(id: string, endedAt: Date, source: EventSource, nextAttemptAt: Date, now: Date): Promise<boolean> {
     return this.#changed(
-      `UPDATE recordings SET status = 'processing', ended_at = $2, end_source = $3, next_attempt_at = $4, attempts = 0, updated_at = $5
+      `UPDATE recordings SET status = 'processing', ended_at = $2, end_heard_at = $5, end_source = $3, next_attempt_at = $4, attempts = 0, updated_at = $5
         WHERE id = $1 AND status = 'recording'`,
       [id, endedAt, source, nextAttemptAt, now],
     );
@@ -148,7 +148,7 @@ export class RecordingRepository {
   /** processing → recording: the stream came back before the file was finished. */
   async resume(id: string, facts: RecordingFacts, now: Date): Promise<boolean> {
     return this.#changed(
-      `UPDATE recordings SET status = 'recording', ended_at = NULL, end_source = NULL, next_attempt_at = NULL, attempts = 0,
+      `UPDATE recordings SET status = 'recording', ended_at = NULL, end_heard_at = NULL, end_source = NULL, next_attempt_at = NULL, attempts = 0,
               lease_token = NULL, lease_until = NULL, facts = facts || $2, updated_at = $3
         WHERE id = $1 AND status = 'processing'`,
       [id, facts, now],

@@ -41,6 +41,8 @@ export interface Recording {
   readonly objectKey: string;
   readonly startSource: EventSource;
   readonly endedAt: Date | null;
+  /** When we heard of the end, on our clock. */
+  readonly endHeardAt: Date | null;
   readonly endSource: EventSource | null;
   readonly generation: number;
   readonly uploadId: string | null;
@@ -55,6 +57,11 @@ export interface Recording {
   readonly facts: RecordingFacts;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/** The earliest that a segment of the recording can be of, on our clock: a start told for the future is when we heard it. */
+export function capturesSinceMs(recording: Pick<Recording, 'startedAt' | 'createdAt'>): number {
+  return Math.min(recording.startedAt.getTime(), recording.createdAt.getTime());
 }
 
 /** A recording as the API gives it: exactly these fields. */

@@ -10,7 +10,10 @@ export async function reopenForLateSegment(context: RecordingContext, recordingI
   const reopened = await reopen(context, recordingId, 'completed');
   // A failed recording takes the segment too, on its retry; the ledger has it.
   if (!reopened) return;
-  context.logger.warn({ recording_id: recordingId }, 'A segment arrived after completion; the recording is made anew with it');
+  context.logger.warn(
+    { recording_id: recordingId },
+    'A segment arrived after completion; the recording is made anew with it',
+  );
   await context.queues.requestAdvance(recordingId, `late:${context.clock.now()}`);
 }
 
@@ -22,7 +25,9 @@ export async function retryRecording(context: RecordingContext, recordingId: str
   const recording = await context.recordings.find(recordingId);
   if (!recording) throw new RecordingNotFound(`There is no recording ${recordingId}`);
   if (!(await reopen(context, recordingId, 'failed'))) {
-    throw new WrongState(`The recording is ${recording.status}; only a failed one whose segments are still staged can be tried again`);
+    throw new WrongState(
+      `The recording is ${recording.status}; only a failed one whose segments are still staged can be tried again`,
+    );
   }
   await context.queues.requestAdvance(recordingId, `retry:${context.clock.now()}`);
 }

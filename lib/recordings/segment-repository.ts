@@ -2,6 +2,7 @@
  * The ledger: rows of `recording_segments`, in plain SQL. A row says what became of one source object (its key and
  * ETag); whoever wants to know whether something was lost reads this table and nothing else.
  */
+import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { Queryable } from '../platform/database.ts';
 
 export type SegmentState = 'captured' | 'missing' | 'rejected' | 'late';
@@ -22,7 +23,7 @@ export interface LedgerSegment {
   readonly firstDts90k: number | null;
   readonly endDts90k: number | null;
   readonly durationMs: number;
-  readonly probe: unknown;
+  readonly probe: SegmentProbe | null;
   readonly attempts: number;
   readonly nextAttemptAt: Date | null;
   readonly position: number | null;
@@ -44,7 +45,7 @@ export interface SegmentEntry {
   readonly firstDts90k: number | null;
   readonly endDts90k: number | null;
   readonly durationMs: number;
-  readonly probe: unknown;
+  readonly probe: SegmentProbe | null;
 }
 
 const COLUMNS = `id, recording_id AS "recordingId", source_key AS "sourceKey", source_etag AS "sourceEtag",
@@ -64,11 +65,14 @@ export class SegmentRepository {
     return this.#many(`SELECT ${COLUMNS} FROM recording_segments WHERE recording_id = $1 ORDER BY id`, [recordingId]);
   }
 
-  /** The captured segments that have no place in the file yet, and the holes that are still waited for or settled. */
-  async listOpen(recordingId: string): Promise<LedgerSegment[]> {
+  /**
+   * All rows that the order is made of, without the probes of those that have their place: of a long recording only
+   * what is new is read whole.
+   */
+  async listForOrder(recordingId: string): Promise<LedgerSegment[]> {
     return this.#many(
-      `SELECT ${COLUMNS} FROM recording_segments
-        WHERE recording_id = $1 AND position IS NULL AND state IN ('captured', 'missing') ORDER BY id`,
+      `SELECT ${COLUMNS.replace('probe,', 'CASE WHEN position IS NULL THEN probe END AS probe,')} FROM recording_segments
+        WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected') ORDER BY id`,
       [recordingId],
     );
   }
@@ -226,18 +230,33 @@ export class SegmentRepository {
     );
   }
 
-  /** The last captured segment by number: what a segment of the same broadcast would continue. */
-  async findLast(recordingId: string): Promise<{ lastNumber: number | null; lastEndDts90k: number | null }> {
-    const result = await this.#db.query<{ lastNumber: number | null; lastEndDts90k: number | null }>(
-      `SELECT name_number AS "lastNumber", end_dts90k AS "lastEndDts90k" FROM recording_segments
-        WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1`,
+  /** The segment captured last: what one of the same broadcast would continue; and whether the key was captured before. */
+  async findLast(
+    recordingId: string,
+    key: string,
+  ): Promise<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }> {
+    const result = await this.#db.query<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }>(
+      `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k",
+              EXISTS (SELECT 1 FROM recording_segments k WHERE k.recording_id = $1 AND k.source_key = $2) AS "hasKey"
+         FROM (SELECT name_number, end_dts90k FROM recording_segments
+                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last`,
+      [recordingId, key],
+    );
+    return result.rows[0] ?? { lastNumber: null, lastEndDts90k: null, hasKey: false };
+  }
+
+  async findLastProbe(recordingId: string): Promise<SegmentProbe | null> {
+    const result = await this.#db.query<{ probe: SegmentProbe }>(
+      `SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id DESC LIMIT 1`,
       [recordingId],
     );
-    return result.rows[0] ?? { lastNumber: null, lastEndDts90k: null };
+    return result.rows[0]?.probe ?? null;
   }
 
   /** What waits for the finalizer: bytes without a place, and what makes the wake-up for it unlike the last one. */
-  async openWork(recordingId: string): Promise<{ bytes: number; newestId: number; parts: number; processing: boolean }> {
+  async openWork(
+    recordingId: string,
+  ): Promise<{ bytes: number; newestId: number; parts: number; processing: boolean }> {
     const result = await this.#db.query<{ bytes: number; newestId: number; parts: number; processing: boolean }>(
       `SELECT r.status = 'processing' AS processing,
               (SELECT coalesce(max(part_number), 0) FROM recording_parts p WHERE p.recording_id = r.id AND p.generation = r.generation) AS parts,

@@ -9,7 +9,7 @@ import { captureSegment } from './capture-segment.ts';
 import type { RecordingContext } from './context.ts';
 import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
-import type { PlaylistState, Recording } from './recording.ts';
+import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
 
 /** Segments of one recording that are fetched at once: enough to catch up, few enough to share the machine. */
 const CONCURRENCY = 4;
@@ -29,7 +29,8 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
   const recording = await context.recordings.find(recordingId);
   if (!recording) return { captured: 0, awaited: 0, playlist: null };
   const candidates = await findCandidates(context, recording.streamKey);
-  if (!candidates.some((candidate) => candidate.id === recordingId)) return { captured: 0, awaited: 0, playlist: recording.playlist };
+  if (!candidates.some((candidate) => candidate.id === recordingId))
+    return { captured: 0, awaited: 0, playlist: recording.playlist };
 
   const listing = await listStream(context, recording);
   const captured = await captureAll(context, candidates, listing.unknown);
@@ -60,7 +61,7 @@ async function listStream(context: RecordingContext, recording: Recording): Prom
   const folder = chooseFolder(segments) ?? null;
   const mine = segments.filter((object) => object.folder === folder);
   const known = new Set((await context.segments.findSources(mine)).map((row) => `${row.sourceKey}\n${row.sourceEtag}`));
-  const oldest = recording.startedAt.getTime() - 2 * context.config.CLOCK_SLACK;
+  const oldest = capturesSinceMs(recording) - 2 * context.config.CLOCK_SLACK;
   return {
     // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
     unknown: mine
@@ -71,7 +72,11 @@ async function listStream(context: RecordingContext, recording: Recording): Prom
   };
 }
 
-async function captureAll(context: RecordingContext, candidates: readonly Recording[], keys: string[]): Promise<number> {
+async function captureAll(
+  context: RecordingContext,
+  candidates: readonly Recording[],
+  keys: string[],
+): Promise<number> {
   const pending = [...keys];
   let captured = 0;
   let failure: unknown;

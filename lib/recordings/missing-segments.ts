@@ -1,0 +1,109 @@
+/**
+ * Segments that must exist (the playlist lists them, or the numbering has a hole) and are not there: each is tried
+ * again after SEGMENT_RETRY_DELAY, at most MAX_RETRY_ATTEMPTS times, and is then a gap in the ledger. One that turns
+ * up later is captured all the same.
+ */
+import { findCandidates } from './capture-notified.ts';
+import { captureSegment } from './capture-segment.ts';
+import { nowOf, type RecordingContext } from './context.ts';
+import { orderLedger } from './plan-file.ts';
+import type { CurrentPlaylist } from './read-playlist.ts';
+import type { Recording } from './recording.ts';
+import type { LedgerSegment } from './segment-repository.ts';
+
+/** A hole of this many numbers is a numbering that jumped, not that many segments to ask for one by one. */
+const LARGEST_HOLE = 100;
+
+interface Wanted {
+  readonly key: string;
+  readonly number: number | null;
+}
+
+/**
+ * Tries what is missing and due. Returns how many segments are still waited for.
+ * @throws what captureSegment throws
+ */
+export async function waitForMissing(
+  context: RecordingContext,
+  recording: Recording,
+  candidates: readonly Recording[],
+  playlist: CurrentPlaylist | null,
+): Promise<number> {
+  const rows = await context.segments.listForOrder(recording.id);
+  const wanted = findWanted(rows, playlist);
+  const missing = new Map(rows.filter((row) => row.state === 'missing').map((row) => [row.sourceKey, row]));
+  let awaited = 0;
+  for (const want of wanted) {
+    if (await isAwaited(context, recording, candidates, want, missing.get(want.key))) awaited += 1;
+  }
+  if (awaited > 0) await context.queues.requestSweep(recording.id, context.config.SEGMENT_RETRY_DELAY / 1000);
+  return awaited;
+}
+
+async function isAwaited(
+  context: RecordingContext,
+  recording: Recording,
+  candidates: readonly Recording[],
+  want: Wanted,
+  row: LedgerSegment | undefined,
+): Promise<boolean> {
+  const { MAX_RETRY_ATTEMPTS, SEGMENT_RETRY_DELAY } = context.config;
+  if (row && row.attempts >= MAX_RETRY_ATTEMPTS) return false;
+  if (row?.nextAttemptAt && row.nextAttemptAt > nowOf(context)) return true;
+  const outcome = await captureSegment(
+    context,
+    candidates.length > 0 ? candidates : await findCandidates(context, recording.streamKey),
+    want.key,
+  );
+  if (outcome.kind !== 'absent') return false;
+  const attempts = await context.segments.noteMissing(
+    recording.id,
+    want.key,
+    want.number,
+    `not available, tried ${(row?.attempts ?? 0) + 1} of ${MAX_RETRY_ATTEMPTS} times`,
+    nowOf(context, SEGMENT_RETRY_DELAY),
+    nowOf(context),
+  );
+  if (attempts < MAX_RETRY_ATTEMPTS) return true;
+  context.logger.warn(
+    { recording_id: recording.id, segment: want.key.split('/').at(-1), attempts },
+    'A segment is missing; the recording has a gap there',
+  );
+  return false;
+}
+
+/** Keys that the playlist lists or that the numbering implies, and that no row of the ledger holds. */
+function findWanted(rows: readonly LedgerSegment[], playlist: CurrentPlaylist | null): Wanted[] {
+  const held = new Set(rows.filter((row) => row.state !== 'missing').map((row) => row.sourceKey));
+  const wanted = new Map<string, Wanted>();
+  for (const segment of playlist?.media.segments ?? []) {
+    const key = `${playlist?.folder}${segment.name}`;
+    if (!segment.gap && !held.has(key)) wanted.set(key, { key, number: null });
+  }
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const gap of orderLedger(rows).gaps) {
+    const before = byId.get(Number(gap.afterId));
+    if (!before || gap.missing > LARGEST_HOLE) continue;
+    for (const want of namesInHole(before, gap)) if (!held.has(want.key)) wanted.set(want.key, want);
+  }
+  return [...wanted.values()];
+}
+
+/** The keys of a hole, named as their neighbour is: same digits, counted on. Empty for names without a number. */
+function namesInHole(
+  neighbour: LedgerSegment,
+  gap: { readonly from: number; readonly to: number; readonly missing: number },
+): Wanted[] {
+  const digits = /\d+(?=\D*$)/.exec(neighbour.sourceKey.replace(/\.[A-Za-z0-9]+$/, ''));
+  if (!digits || neighbour.nameNumber === null || Number(digits[0]) !== neighbour.nameNumber) return [];
+  // Gaps count in media sequences where there is a playlist; the name's own number runs beside it.
+  const offset = neighbour.nameNumber - ((neighbour.playlistSequence ?? neighbour.nameNumber) || 0);
+  if (gap.to - gap.from + 1 !== gap.missing) return [];
+  return Array.from({ length: gap.missing }, (_, index) => {
+    const number = gap.from + index + offset;
+    const name = String(number).padStart(digits[0].length, '0');
+    const key =
+      neighbour.sourceKey.slice(0, digits.index) + name + neighbour.sourceKey.slice(digits.index + digits[0].length);
+    return { key, number };
+  });
+}
