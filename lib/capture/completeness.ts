@@ -11,6 +11,7 @@ import type { SegmentProbe, TrackProbe } from './ts-probe.ts';
 export interface LeftOutRow {
   readonly name: string;
   readonly number: number | null;
+  readonly playlistSequence?: number | null;
   readonly state: 'missing' | 'rejected' | 'late';
   readonly reason: string | null;
   readonly modifiedAtMs: number | null;
@@ -114,9 +115,10 @@ function isDamaged({ probe: { damage } }: ReportRow): boolean {
   return Object.values(damage).some((count) => count > 0);
 }
 
-/** A left-out row without a number may be any of the missing ones. */
-function covers(gap: Gap, { number }: LeftOutRow): boolean {
-  return number === null || (number >= gap.from && number <= gap.to);
+/** Gaps count media sequences or names' numbers. A left-out row with neither may be any of the missing ones. */
+function covers(gap: Gap, { number, playlistSequence = null }: LeftOutRow): boolean {
+  const known = [number, playlistSequence].filter((one) => one !== null);
+  return known.length === 0 || known.some((one) => one >= gap.from && one <= gap.to);
 }
 
 function describeGap<R extends ReportRow>(

@@ -36,6 +36,8 @@ export interface Axis<R extends OrderRow> {
 
 /** Two timestamps this close continue each other: the end is an estimate where frame rates vary. */
 const CONTINUES_90K = 45_000;
+/** Rounding, however short the segments are. */
+const EXACT_90K = 4500;
 const DEFAULT_DURATION_MS = 2000;
 
 /**
@@ -44,7 +46,8 @@ const DEFAULT_DURATION_MS = 2000;
  */
 export function continues(previous: OrderRow, next: OrderRow): boolean {
   if (previous.endDts90k === null || next.firstDts90k === null) return false;
-  const tolerance = Math.min(CONTINUES_90K, Math.min(nominalMs(previous), nominalMs(next)) * 45);
+  const half = Math.min(nominalMs(previous), nominalMs(next)) * 45;
+  const tolerance = Math.max(EXACT_90K, Math.min(CONTINUES_90K, half));
   return Math.abs(delta90k(previous.endDts90k, next.firstDts90k)) <= tolerance;
 }
 

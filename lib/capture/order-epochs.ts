@@ -4,7 +4,7 @@
  *
  * Walks the segments in time order. Each goes where it fits best: on an epoch's end, into one of its holes, or, where
  * none would have it, to the begin of a new epoch. Then two corrections look back with what came later:
- * - pull back: a restarted encoder's first segments had filled holes before the old epoch's first segment
+ * - rebalance: a restarted encoder's first segments had filled holes of the old epoch
  * - merge: a late segment looked like a restart, but the old numbering went on
  */
 import { delta90k } from './clock90k.ts';
@@ -31,17 +31,23 @@ export interface Replaced<R extends OrderRow> {
 
 /** Only the newest epochs may still grow; bounds the work where names are noise. */
 const OPEN_EPOCHS = 4;
-/** A late segment in front of everything captured; later than that it is a restart until proven otherwise. */
-const LATE_IN_FRONT_MS = 30_000;
+/** A late segment in front of everything captured; later than that it is a restart, until the old numbering goes on. */
+const LATE_IN_FRONT_MS = 10_000;
+/** The same for the very segment before the first one. */
+const LATE_BEFORE_FIRST_MS = 30_000;
 /** A late last segment of an epoch whose successor has begun. */
 const LATE_AT_END_MS = 60_000;
-/** A hole whose neighbours do not touch the segment in time. */
+/** A hole whose neighbours do not touch the segment in time, or one of an old epoch. */
 const LATE_IN_HOLE_MS = 120_000;
 /** A number may run ahead of the clock by this much (jitter, bursts); a greater leap is another numbering. */
 const LEAP_MS = 60_000;
 /** Arriving before it can have been made costs a candidate more than arriving late. */
-const EARLY_GRACE_MS = 1000;
+const EARLY_GRACE_MS = 3000;
 const EARLY_WEIGHT = 6;
+/** What touching timestamps are worth against a difference in time, beside the segment's duration. */
+const EXACT_BONUS_MS = 5000;
+/** A restarted encoder's segments overtake each other by at most this much. */
+const AROUND_RESTART_MS = 5000;
 
 /** Splits the rows, given in time order, into epochs in the order in which they began. */
 export function splitEpochs<R extends OrderRow>(
@@ -54,7 +60,7 @@ export function splitEpochs<R extends OrderRow>(
     if (axis === null) follow(epochs, row);
     else walk(epochs, replaced, { row, number: axis, numbered: true }, step);
   }
-  for (let i = 1; i < epochs.length; i++) pullBack(epochs, i, step);
+  for (let i = epochs.length - 1; i > 0; i--) rebalance(epochs, i, step);
   for (let i = epochs.length - 1; i > 0; i--) merge(epochs, i, step);
   return { epochs: epochs.filter((epoch) => epoch.entries.length > 0), replaced };
 }
@@ -118,7 +124,7 @@ function costIn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: numb
   const fit = fitBetween(before, entry, after, step);
   if (!allowed(fit, before, entry, after, step, current)) return null;
   const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
-  const bonus = fit.time === 'exact' ? nominalMs(entry.row) : 0;
+  const bonus = fit.time === 'exact' ? nominalMs(entry.row) + EXACT_BONUS_MS : 0;
   return Math.max(0, fit.lateMs) + early - bonus;
 }
 
@@ -133,11 +139,12 @@ function allowed<R extends OrderRow>(
   if (after === undefined) {
     // At the end of the running epoch a jump of the timestamps is no reason to begin another: the numbers go on.
     if (current) return -fit.lateMs <= LEAP_MS;
-    return fit.time === 'exact' && isAdjacent(before, entry, step) && fit.lateMs <= LATE_AT_END_MS;
+    if (fit.time === 'exact') return fit.lateMs <= LATE_AT_END_MS;
+    return fit.time === 'plausible' && fit.lateMs <= LATE_AT_END_MS / 2;
   }
   if (fit.time === 'contradicts') return false;
-  if (before === undefined) return fit.lateMs <= LATE_IN_FRONT_MS;
-  return fit.time === 'exact' || fit.lateMs <= LATE_IN_HOLE_MS;
+  if (before === undefined) return fit.lateMs <= (fit.time === 'exact' ? LATE_BEFORE_FIRST_MS : LATE_IN_FRONT_MS);
+  return (current && fit.time === 'exact') || fit.lateMs <= LATE_IN_HOLE_MS;
 }
 
 function fitBetween<R extends OrderRow>(
@@ -187,23 +194,29 @@ function isAdjacent<R extends OrderRow>(a: Entry<R> | undefined, b: Entry<R> | u
   return a !== undefined && b !== undefined && b.number - a.number <= step * 1.5;
 }
 
-/** The segments right before a new epoch's first one, if they sit in the epoch before it as late arrivals. */
-function pullBack<R extends OrderRow>(epochs: Epoch<R>[], index: number, step: number): void {
+/**
+ * A restarted encoder's segments that arrived just before its first repeated number had been taken for late ones of the
+ * old epoch. With the new epoch known, each goes where it fits better.
+ */
+function rebalance<R extends OrderRow>(epochs: Epoch<R>[], index: number, step: number): void {
   const epoch = epochs[index];
   const previous = epochs[index - 1];
   if (epoch === undefined || previous === undefined) return;
-  for (;;) {
-    const first = epoch.entries[0];
-    if (first === undefined) return;
-    const at = lowerBound(previous.entries, first.number) - 1;
-    const candidate = previous.entries[at];
-    if (candidate === undefined || !isAdjacent(candidate, first, step) || !continues(candidate.row, first.row)) return;
-    const overtaken = previous.entries[at + 1] ?? previous.entries.at(-1);
-    if (overtaken === undefined || overtaken.row.modifiedAtMs >= candidate.row.modifiedAtMs) return;
-    const sinceMs = first.row.modifiedAtMs - candidate.row.modifiedAtMs;
-    if (sinceMs < -5000 || sinceMs > nominalMs(candidate.row) + 5000) return;
-    previous.entries.splice(at, 1);
-    insert(epoch, candidate);
+  // What moves widens the time around the restart, so that a row of them is followed to its beginning.
+  for (let moved = true; moved; ) {
+    moved = false;
+    const since = Math.min(...epoch.entries.map(({ row }) => row.modifiedAtMs - nominalMs(row))) - AROUND_RESTART_MS;
+    const kept = { ...previous, entries: previous.entries.filter(({ row }) => row.modifiedAtMs < since) };
+    for (const entry of previous.entries.filter(({ row }) => row.modifiedAtMs >= since)) {
+      const free = entry.numbered && find(epoch, entry.number) === undefined;
+      const there = free ? costIn(epoch, entry, step, true) : null;
+      const here = costIn(kept, entry, step, false);
+      // An epoch keeps its first segment: nothing says that it was late.
+      const leaves = there !== null && kept.entries.length > 0 && (here === null || there < here);
+      insert(leaves ? epoch : kept, entry);
+      moved ||= leaves;
+    }
+    previous.entries = kept.entries;
   }
 }
 
