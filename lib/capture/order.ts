@@ -4,7 +4,8 @@
  */
 import { delta90k, ticksToMs } from './clock90k.ts';
 import { byTime, chooseAxis, continues, nominalMs, type OrderRow } from './order-axis.ts';
-import { type Epoch, splitEpochs } from './order-epochs.ts';
+import type { Epoch } from './order-epoch.ts';
+import { splitEpochs } from './order-epochs.ts';
 
 export type { OrderRow } from './order-axis.ts';
 

@@ -1,0 +1,108 @@
+/**
+ * How well a captured segment fits into an epoch: by the time it arrived, its timestamps and its number's neighbours.
+ * Owns the limits of lateness; choosing between epochs is order-epochs.ts.
+ */
+import { delta90k } from './clock90k.ts';
+import { continues, nominalMs, type OrderRow } from './order-axis.ts';
+import { type Entry, type Epoch, isAdjacent, lowerBound } from './order-epoch.ts';
+
+/** A late segment in front of everything captured; later than that it is a restart, until the old numbering goes on. */
+const LATE_IN_FRONT_MS = 10_000;
+/** The same for the very segment before the first one. */
+const LATE_BEFORE_FIRST_MS = 30_000;
+/** A late last segment of an epoch whose successor has begun. */
+const LATE_AT_END_MS = 60_000;
+/** A hole whose neighbours do not touch the segment in time, or one of an old epoch. */
+const LATE_IN_HOLE_MS = 120_000;
+/** A number may run ahead of the clock by this much (jitter, bursts); a greater leap is another numbering. */
+const LEAP_MS = 60_000;
+/** Arriving before it can have been made costs a candidate more than arriving late. */
+const EARLY_GRACE_MS = 3000;
+const EARLY_WEIGHT = 6;
+/** What touching timestamps are worth against a difference in time, beside the segment's duration. */
+const EXACT_BONUS_MS = 5000;
+
+interface Fit {
+  /** Milliseconds after the moment when this number was due, reckoned from its neighbour; negative if before. */
+  lateMs: number;
+  /** Timestamps: continue an adjacent segment, suit the distance, are unknown, or contradict. */
+  time: 'exact' | 'plausible' | 'unknown' | 'contradicts';
+}
+
+/** How badly a segment fits into an epoch (milliseconds); null if it does not belong there. */
+export function costIn<R extends OrderRow>(
+  epoch: Epoch<R>,
+  entry: Entry<R>,
+  step: number,
+  current: boolean,
+): number | null {
+  const at = lowerBound(epoch.entries, entry.number);
+  const before = epoch.entries[at - 1];
+  const after = epoch.entries[at];
+  const fit = fitBetween(before, entry, after, step);
+  if (!allowed(fit, before, after, current)) return null;
+  const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
+  const bonus = fit.time === 'exact' ? nominalMs(entry.row) + EXACT_BONUS_MS : 0;
+  return Math.max(0, fit.lateMs) + early - bonus;
+}
+
+/** Whether it can belong there at all. `current`: the epoch that is running when the segment arrives. */
+function allowed<R extends OrderRow>(
+  fit: Fit,
+  before: Entry<R> | undefined,
+  after: Entry<R> | undefined,
+  current: boolean,
+): boolean {
+  if (after === undefined) {
+    // At the end of the running epoch a jump of the timestamps is no reason to begin another: the numbers go on.
+    if (current) return -fit.lateMs <= LEAP_MS;
+    if (fit.time === 'exact') return fit.lateMs <= LATE_AT_END_MS;
+    return fit.time === 'plausible' && fit.lateMs <= LATE_AT_END_MS / 2;
+  }
+  if (fit.time === 'contradicts') return false;
+  if (before === undefined) return fit.lateMs <= (fit.time === 'exact' ? LATE_BEFORE_FIRST_MS : LATE_IN_FRONT_MS);
+  return (current && fit.time === 'exact') || fit.lateMs <= LATE_IN_HOLE_MS;
+}
+
+function fitBetween<R extends OrderRow>(
+  before: Entry<R> | undefined,
+  entry: Entry<R>,
+  after: Entry<R> | undefined,
+  step: number,
+): Fit {
+  const stepMs = nominalMs(entry.row);
+  const fromBefore = before === undefined ? Number.POSITIVE_INFINITY : (entry.number - before.number) / step;
+  const toAfter = after === undefined ? Number.POSITIVE_INFINITY : (after.number - entry.number) / step;
+  const due =
+    before !== undefined && fromBefore <= toAfter
+      ? before.row.modifiedAtMs + fromBefore * stepMs
+      : (after?.row.modifiedAtMs ?? 0) - toAfter * stepMs;
+  return { lateMs: entry.row.modifiedAtMs - due, time: timeFit(before, entry, after, step) };
+}
+
+export function timeFit<R extends OrderRow>(
+  before: Entry<R> | undefined,
+  entry: Entry<R>,
+  after: Entry<R> | undefined,
+  step: number,
+): Fit['time'] {
+  const { row } = entry;
+  if (row.firstDts90k === null || row.endDts90k === null) return 'unknown';
+  const touching = [
+    isAdjacent(before, entry, step) ? before?.row.endDts90k === null || continues(before?.row ?? row, row) : null,
+    isAdjacent(entry, after, step) ? after?.row.firstDts90k === null || continues(row, after?.row ?? row) : null,
+  ].filter((touches) => touches !== null);
+  if (touching.length > 0) return touching.includes(true) ? 'exact' : 'contradicts';
+  const suits = [before, after].flatMap((near) => (near === undefined ? [] : [suitsDistance(near, entry, step)]));
+  if (suits.every((one) => one === null)) return 'unknown';
+  return suits.includes(true) ? 'plausible' : 'contradicts';
+}
+
+/** Do the timestamps of two segments differ by about what their numbers say? Null if one has none. */
+function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): boolean | null {
+  if (near.row.firstDts90k === null || entry.row.firstDts90k === null) return null;
+  const stepTicks = nominalMs(entry.row) * 90;
+  const expected = ((entry.number - near.number) / step) * stepTicks;
+  const found = delta90k(near.row.firstDts90k, entry.row.firstDts90k);
+  return Math.abs(found - expected) <= Math.abs(expected) / 4 + stepTicks;
+}

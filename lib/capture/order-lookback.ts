@@ -1,0 +1,89 @@
+/**
+ * Corrects epochs with what came later. Walking in time order, a late segment can look like a restart and a restart like
+ * late segments; where the numbering went on tells them apart. Owns these corrections:
+ *
+ *   rebalance   old epoch 5 6 7 │ 1 2 (taken for late) │ 3 again → the new epoch has 1 2 3
+ *   split       old epoch 0 … pause … 1 2 3 │ 0 again, late, and 4 goes on → the new epoch has 0 1 2 3 4
+ *   merge       old epoch 1 2 3 │ 0 (taken for a restart) │ 4 goes on → one epoch 0 1 2 3 4
+ */
+import { continues, nominalMs, type OrderRow } from './order-axis.ts';
+import { type Epoch, find, insert, lowerBound } from './order-epoch.ts';
+import { costIn, timeFit } from './order-fit.ts';
+
+/** A restarted encoder's segments overtake each other by at most this much. */
+const AROUND_RESTART_MS = 5000;
+/** A pause of the old numbering that long may have been a restart. */
+const PAUSE_MS = 8000;
+
+/** Goes over all neighbouring epochs, newest first; leaves emptied ones in the list. */
+export function lookBack<R extends OrderRow>(epochs: readonly Epoch<R>[], step: number): void {
+  for (let i = epochs.length - 1; i > 0; i--) {
+    const [previous, epoch] = [epochs[i - 1], epochs[i]];
+    if (previous === undefined || epoch === undefined) continue;
+    rebalance(previous, epoch, step);
+    splitAtPause(previous, epoch, step);
+  }
+  for (let i = epochs.length - 1; i > 0; i--) {
+    const [previous, epoch] = [epochs[i - 1], epochs[i]];
+    if (previous !== undefined && epoch !== undefined) merge(previous, epoch, step);
+  }
+}
+
+/**
+ * A restarted encoder's segments that arrived just before its first repeated number had been taken for late ones of the
+ * old epoch. With the new epoch known, each goes where it fits better.
+ */
+function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
+  // What moves widens the time around the restart, so that a row of them is followed to its beginning.
+  for (let moved = true; moved; ) {
+    moved = false;
+    const since = Math.min(...epoch.entries.map(({ row }) => row.modifiedAtMs - nominalMs(row))) - AROUND_RESTART_MS;
+    const kept = { ...previous, entries: previous.entries.filter(({ row }) => row.modifiedAtMs < since) };
+    for (const entry of previous.entries.filter(({ row }) => row.modifiedAtMs >= since)) {
+      const free = entry.numbered && find(epoch, entry.number) === undefined;
+      const there = free ? costIn(epoch, entry, step, true) : null;
+      const here = costIn(kept, entry, step, false);
+      // An epoch keeps its first segment: nothing says that it was late.
+      const leaves = there !== null && kept.entries.length > 0 && (here === null || there < here);
+      insert(leaves ? epoch : kept, entry);
+      moved ||= leaves;
+    }
+    previous.entries = kept.entries;
+  }
+}
+
+/** The restart's first segment came late, after its successors had gone on the end of the old epoch without a seam. */
+function splitAtPause<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
+  const last = epoch.entries.at(-1);
+  if (last === undefined || !wentOn(previous, epoch.lastAtMs, step)) return;
+  const at = lowerBound(previous.entries, last.number, true);
+  const [before, next] = [previous.entries[at - 1], previous.entries[at]];
+  if (before === undefined || next === undefined || !continues(last.row, next.row)) return;
+  const steps = (next.number - before.number) / step;
+  if (next.row.modifiedAtMs - before.row.modifiedAtMs - steps * nominalMs(next.row) < PAUSE_MS) return;
+  for (const entry of previous.entries.splice(at)) insert(epoch, entry);
+}
+
+/** An epoch that ended while the one before it went on was none: its segments were late. */
+function merge<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
+  if (!wentOn(previous, epoch.lastAtMs, step)) return;
+  const fits = epoch.entries.every((entry) => {
+    if (!entry.numbered || find(previous, entry.number) !== undefined) return false;
+    const at = lowerBound(previous.entries, entry.number);
+    return timeFit(previous.entries[at - 1], entry, previous.entries[at], step) !== 'contradicts';
+  });
+  if (!fits) return;
+  for (const entry of epoch.entries) insert(previous, entry);
+  epoch.entries = [];
+}
+
+/** True if the numbering went on in time after `atMs`; a single segment that was late from before does not count. */
+function wentOn<R extends OrderRow>(epoch: Epoch<R>, atMs: number, step: number): boolean {
+  if (epoch.lastAtMs <= atMs) return false;
+  return epoch.entries.some((entry, i) => {
+    const before = epoch.entries[i - 1];
+    if (before === undefined || entry.row.modifiedAtMs <= atMs) return false;
+    const steps = (entry.number - before.number) / step;
+    return entry.row.modifiedAtMs - before.row.modifiedAtMs <= (steps + 1) * nominalMs(entry.row);
+  });
+}
