@@ -1,0 +1,42 @@
+/** What the demo looks at while a stream is recorded: the API's answer, and how many segments are safe in staging. */
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { stagingPrefix } from '../lib/storage/keys.ts';
+import { call } from '../test/support/http.ts';
+import { packagerS3Client, type S3Address } from '../test/support/packager.ts';
+
+const recordingAnswer = z.object({
+  id: z.uuid(),
+  stream_id: z.uuid(),
+  file_path: z.string(),
+  duration: z.number(),
+  file_size: z.number(),
+  status: z.enum(['recording', 'processing', 'completed', 'failed']),
+});
+const listAnswer = z.object({ recordings: z.array(recordingAnswer) });
+
+export type RecordingAnswer = z.output<typeof recordingAnswer>;
+
+export async function findRecording(serviceUrl: string, streamId: string): Promise<RecordingAnswer | undefined> {
+  const { json } = await call(`${serviceUrl}/recordings`);
+  return listAnswer.parse(json).recordings.find((recording) => recording.stream_id === streamId);
+}
+
+/** The API has no field for it: captured segments are the objects in the recording's staging folder. */
+export async function countStaged(address: S3Address, recordingId: string, bucket = 'recordings'): Promise<number> {
+  const client = packagerS3Client(address);
+  let count = 0;
+  let token: string | undefined;
+  do {
+    const page = await client.send(
+      new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: `${stagingPrefix(recordingId)}segments/`,
+        ContinuationToken: token,
+      }),
+    );
+    count += page.KeyCount ?? 0;
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+  return count;
+}
