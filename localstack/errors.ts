@@ -19,6 +19,15 @@ export class PortTaken extends ServiceError {
   }
 }
 
+/** Another stack is running on the same data directory. */
+export class DataDirInUse extends ServiceError {
+  readonly code = 'DATA_DIR_IN_USE';
+  readonly retryable = false;
+  constructor(directory: string, options?: { cause?: unknown }) {
+    super(`${directory} is used by a running service: stop it, or set DATA_DIR to another directory.`, options);
+  }
+}
+
 /** A function of the service did not start, or stopped by itself. */
 export class FunctionsUnavailable extends ServiceError {
   readonly code = 'FUNCTIONS_UNAVAILABLE';
