@@ -191,8 +191,9 @@ async function afterCapture(
   }
   if (state === 'late') await reopenForLateSegment(context, recordingId);
   if (state !== 'captured') return;
-  const open = await context.segments.openWork(recordingId);
-  if (open.processing) await context.queues.requestAdvance(recordingId, `segment:${open.newestId}`);
+  const open = await context.segments.openWork(recordingId, nowOf(context));
+  // Whoever holds the lease meets the row by itself, at the latest when it wants to complete.
+  if (open.processing && !open.leased) await context.queues.requestAdvance(recordingId, `segment:${open.newestId}`);
   else if (open.bytes >= context.config.PART_SIZE)
     await context.queues.requestAdvance(recordingId, `roll:${open.parts}`);
 }

@@ -48,6 +48,15 @@ export interface SegmentEntry {
   readonly probe: SegmentProbe | null;
 }
 
+/** What waits for the finalizer of one recording. */
+export interface OpenWork {
+  readonly bytes: number;
+  readonly newestId: number;
+  readonly parts: number;
+  readonly processing: boolean;
+  readonly leased: boolean;
+}
+
 const COLUMNS = `id, recording_id AS "recordingId", source_key AS "sourceKey", source_etag AS "sourceEtag",
   source_modified_at AS "modifiedAt", name_number AS "nameNumber", playlist_sequence AS "playlistSequence",
   discontinuity, staged_key AS "stagedKey", size, state, reason, first_dts90k AS "firstDts90k",
@@ -254,19 +263,17 @@ export class SegmentRepository {
   }
 
   /** What waits for the finalizer: bytes without a place, and what makes the wake-up for it unlike the last one. */
-  async openWork(
-    recordingId: string,
-  ): Promise<{ bytes: number; newestId: number; parts: number; processing: boolean }> {
-    const result = await this.#db.query<{ bytes: number; newestId: number; parts: number; processing: boolean }>(
-      `SELECT r.status = 'processing' AS processing,
+  async openWork(recordingId: string, now: Date): Promise<OpenWork> {
+    const result = await this.#db.query<OpenWork & Record<string, unknown>>(
+      `SELECT r.status = 'processing' AS processing, coalesce(r.lease_until > $2, FALSE) AS leased,
               (SELECT coalesce(max(part_number), 0) FROM recording_parts p WHERE p.recording_id = r.id AND p.generation = r.generation) AS parts,
               coalesce(sum(s.size), 0)::bigint AS bytes, coalesce(max(s.id), 0)::bigint AS "newestId"
          FROM recordings r
          LEFT JOIN recording_segments s ON s.recording_id = r.id AND s.state = 'captured' AND s.position IS NULL
         WHERE r.id = $1 GROUP BY r.id`,
-      [recordingId],
+      [recordingId, now],
     );
-    return result.rows[0] ?? { bytes: 0, newestId: 0, parts: 0, processing: false };
+    return result.rows[0] ?? { bytes: 0, newestId: 0, parts: 0, processing: false, leased: false };
   }
 
   /** Sets `duration` of every recording that is not finished to the media it has captured. */

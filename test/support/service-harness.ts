@@ -1,0 +1,135 @@
+/**
+ * The use cases in this process, on an embedded PostgreSQL and S3: no HTTP, no SQS. Queue messages are kept in memory
+ * and carried out when a test says so, which makes every order and every loss of them a test's own decision.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createContext, type Overrides } from '../../lib/composition.ts';
+import { readConfig } from '../../lib/platform/config.ts';
+import { openDatabase } from '../../lib/platform/database.ts';
+import { createLogger } from '../../lib/platform/logging.ts';
+import { migrate } from '../../lib/platform/migrate.ts';
+import { advanceRecording } from '../../lib/recordings/advance.ts';
+import type { RecordingContext } from '../../lib/recordings/context.ts';
+import { recordStreamEvent } from '../../lib/recordings/record-stream-event.ts';
+import { sweepRecording } from '../../lib/recordings/sweep.ts';
+import type { Queues } from '../../lib/services/queues.ts';
+import type { StreamService } from '../../lib/services/stream-service.ts';
+import { createS3Client, type ObjectStore, S3ObjectStore } from '../../lib/storage/object-store.ts';
+import { startPostgres } from '../../localstack/postgres.ts';
+import { startS3 } from '../../localstack/s3.ts';
+
+export type QueuedMessage = {
+  readonly kind: 'sweep' | 'advance';
+  readonly recordingId: string;
+  readonly delaySeconds: number;
+};
+
+/** Queues in memory: what was sent, in order. */
+export class MemoryQueues implements Queues {
+  messages: QueuedMessage[] = [];
+
+  async requestSweep(recordingId: string, delaySeconds = 0): Promise<void> {
+    this.messages.push({ kind: 'sweep', recordingId, delaySeconds });
+  }
+
+  readonly #seen = new Set<string>();
+
+  /** Equal reasons are dropped, as a FIFO queue drops equal deduplication ids. */
+  async requestAdvance(recordingId: string, reason: string, delaySeconds = 0): Promise<void> {
+    if (this.#seen.has(`${recordingId}:${reason}`)) return;
+    this.#seen.add(`${recordingId}:${reason}`);
+    this.messages.push({ kind: 'advance', recordingId, delaySeconds });
+  }
+}
+
+/** A Stream Service that knows no stream. */
+export const silentStreamService: StreamService = {
+  listLive: async () => ({ streams: [], invalid: 0 }),
+  find: async () => null,
+};
+
+export interface Harness {
+  readonly context: RecordingContext;
+  readonly queues: MemoryQueues;
+  readonly store: ObjectStore;
+  /** Environment that a real process would need to reach the same back ends. */
+  readonly env: Record<string, string>;
+  readonly scratch: string;
+  /** Carries out queued messages, delays included, until none is left. */
+  drain(limit?: number): Promise<void>;
+  /** Tells a start or an end of a stream, as the webhook does. */
+  tell(
+    event: 'stream.started' | 'stream.ended',
+    stream: { streamId: string; streamKey: string },
+    at?: Date,
+  ): Promise<void>;
+  /** The same back ends with other settings or replaced parts. */
+  variant(env: Record<string, string>, overrides?: Overrides): RecordingContext;
+  stop(): Promise<void>;
+}
+
+/** Starts the back ends; `env` overrides settings. */
+export async function startHarness(env: Record<string, string> = {}): Promise<Harness> {
+  const folder = await mkdtemp(join(tmpdir(), 'recording-test-'));
+  const [postgres, s3] = await Promise.all([
+    startPostgres({ dataDir: join(folder, 'pg'), port: 0, fast: true }),
+    startS3({
+      dataDir: join(folder, 's3'),
+      port: 0,
+      fast: true,
+      buckets: ['live-segments', 'recordings'],
+      publicBuckets: ['recordings'],
+    }),
+  ]);
+  const scratch = join(folder, 'scratch');
+  const environment = {
+    DATABASE_URL: postgres.url,
+    MINIO_ENDPOINT: `127.0.0.1:${s3.port}`,
+    DB_POOL_MAX: '8',
+    SCRATCH_DIR: scratch,
+    SEGMENT_RETRY_DELAY: '20ms',
+    END_GRACE: '300ms',
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'error',
+    ...env,
+  };
+  const config = readConfig(environment);
+  const logger = createLogger(config.LOG_LEVEL);
+  const db = openDatabase(config, logger);
+  await migrate(db, join(import.meta.dirname, '../../migrations'), logger);
+  const queues = new MemoryQueues();
+  const store = new S3ObjectStore(createS3Client(config));
+  const base: Overrides = { db, queues, store, logger, streams: silentStreamService };
+  const context = createContext(config, base);
+  return {
+    context,
+    queues,
+    store,
+    env: environment,
+    scratch,
+    drain: (limit) => drain(context, queues, limit),
+    tell: async (event, stream, at = new Date()) => {
+      await recordStreamEvent(context, { event, ...stream, userId: randomUUID(), occurredAt: at, source: 'webhook' });
+    },
+    variant: (other, overrides = {}) =>
+      createContext(readConfig({ ...environment, ...other }), { ...base, ...overrides }),
+    stop: async () => {
+      await db.end();
+      await Promise.all([postgres.stop(), s3.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function drain(context: RecordingContext, queues: MemoryQueues, limit = 1000): Promise<void> {
+  for (let count = 0; queues.messages.length > 0; count += 1) {
+    if (count >= limit) throw new Error(`The queues are not empty after ${limit} messages`);
+    const message = queues.messages.shift();
+    if (!message) return;
+    await context.clock.sleep(message.delaySeconds * 1000);
+    if (message.kind === 'sweep') await sweepRecording(context, message.recordingId);
+    else await advanceRecording(context, message.recordingId, () => 60_000);
+  }
+}
