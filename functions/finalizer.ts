@@ -5,8 +5,8 @@ import { sqsHandler } from '../lib/platform/sqs.ts';
 import { advanceRecording } from '../lib/recordings/advance.ts';
 
 export const handler = sqsHandler({
-  logger: () => getContext().logger,
+  service: getContext,
   schema: z.object({ recording_id: z.uuid() }),
   concurrency: 1,
-  handle: (message, remainingMs) => advanceRecording(getContext(), message.recording_id, remainingMs),
+  handle: (context, message, remainingMs) => advanceRecording(context, message.recording_id, remainingMs),
 });

@@ -7,7 +7,7 @@ import { announceStart } from '../lib/recordings/start-service.ts';
 let announced: Promise<unknown> | undefined;
 
 export const handler = async (_event: unknown, context: Context): Promise<{ ticks: number }> => {
-  const service = getContext();
+  const service = await getContext();
   announced ??= announceStart(service);
   await announced;
   return { ticks: await runMonitor(service, () => context.getRemainingTimeInMillis()) };

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './platform/clock.ts';
 import { type Config, readConfig } from './platform/config.ts';
 import { type Database, openDatabase } from './platform/database.ts';
 import { createLogger, type Logger } from './platform/logging.ts';
+import { resolveSecrets } from './platform/secrets.ts';
 import type { RecordingContext } from './recordings/context.ts';
 import { RecordingRepository } from './recordings/recording-repository.ts';
 import { SegmentRepository } from './recordings/segment-repository.ts';
@@ -29,7 +30,8 @@ export interface Overrides {
 
 /** Builds the context of all use cases. Opens no connection yet. */
 export function createContext(config: Config, overrides: Overrides = {}): RecordingContext {
-  const logger = overrides.logger ?? createLogger(config.LOG_LEVEL);
+  const logger =
+    overrides.logger ?? createLogger(config.LOG_LEVEL, [config.SCRATCH_DIR, config.LIVE_BUCKET, config.MINIO_BUCKET]);
   const db = overrides.db ?? openDatabase(config, logger);
   return {
     config,
@@ -46,14 +48,18 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
   };
 }
 
-let context: RecordingContext | undefined;
+let context: Promise<RecordingContext> | undefined;
 
 /**
- * The context of this process, from its environment.
+ * The context of this process, from its environment; made once. What fails is tried again with the next call.
  * @throws {ConfigInvalid} naming the variable
+ * @throws {SecretUnavailable} naming the variable whose secret cannot be read
  */
-export function getContext(): RecordingContext {
-  context ??= createContext(readConfig(process.env));
+export function getContext(): Promise<RecordingContext> {
+  context ??= resolveSecrets(process.env).then((environment) => createContext(readConfig(environment)));
+  context.catch(() => {
+    context = undefined;
+  });
   return context;
 }
 

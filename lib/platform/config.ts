@@ -3,6 +3,7 @@
  * names the variable. It knows nothing of what the values are used for.
  */
 import { z } from 'zod';
+import * as values from './config-values.ts';
 import { ServiceError } from './errors.ts';
 
 /** A variable is missing or has a value that cannot be used. */
@@ -119,11 +120,41 @@ const schema = z.object({
   SEGMENTS_QUEUE_URL: httpUrl.optional(),
   JOBS_QUEUE_URL: httpUrl.optional(),
   SQS_ENDPOINT: httpUrl.optional(),
+  RECORDING_KEY_TEMPLATE: values.keyTemplate('{stream_key}.mp4'),
+  WEBHOOK_SECRET: values.secrets().optional(),
+  WEBHOOK_ALLOW_FROM: values.addressList('127.0.0.0/8,::1'),
+  MINIO_WEBHOOK_TOKEN: values.token().optional(),
+  CORS_ORIGINS: values.origins(),
+  DOWNLOAD_LINK_TTL: duration('1h', 1000, 7 * 86_400_000),
+  VOD_SERVICE_TIMEOUT: duration('10s', 100, 60_000),
+  VOD_SERVICE_TOKEN: values.token().optional(),
+  AUTO_IMPORT: flag(false),
+  OUTBOUND_WEBHOOK_URLS: values.urls(),
+  OUTBOUND_WEBHOOK_SECRET: values.secrets().optional(),
+  OUTBOUND_TIMEOUT: duration('5s', 100, 60_000),
+  OUTBOUND_RETRY_FOR: duration('24h', 0),
+  EVENT_BUS_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9./_:-]{1,400}$/, 'must be the name or ARN of an event bus')
+    .optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 
 /** The configuration: durations in milliseconds, sizes in bytes. */
 export type Config = Readonly<z.output<typeof schema>>;
+
+/** The variables that there are; a reference to a stored secret is resolved in these only. */
+export const VARIABLES: readonly string[] = Object.keys(schema.shape);
+
+/** Variables that make sense together only. */
+const complete = schema.superRefine((config, context) => {
+  const needs = (variable: string, message: string) => context.addIssue({ code: 'custom', path: [variable], message });
+  if (config.OUTBOUND_WEBHOOK_URLS.length > 0 && !config.OUTBOUND_WEBHOOK_SECRET) {
+    needs('OUTBOUND_WEBHOOK_SECRET', 'must be set where OUTBOUND_WEBHOOK_URLS is');
+  }
+  if (config.AUTO_IMPORT && !config.VOD_SERVICE_TOKEN)
+    needs('VOD_SERVICE_TOKEN', 'must be set where AUTO_IMPORT is true');
+});
 
 /**
  * Reads the configuration out of an environment. An empty variable counts as not set.
@@ -133,7 +164,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const result = schema.safeParse(set);
+  const result = complete.safeParse(set);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new ConfigInvalid(`Configuration is wrong. ${problems.join('; ')}`);

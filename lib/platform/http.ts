@@ -1,184 +1,200 @@
 /**
  * The pipeline of every HTTP function, outermost first:
  *
- *   | step            | before                      | after                        | on error                       |
- *   | --------------- | --------------------------- | ---------------------------- | ------------------------------ |
- *   | requestLog      | a logger with the id        | one line a request           | the full error, once           |
- *   | jsonErrors      |                             |                              | {"error": …}, opaque for a 500 |
- *   | securityHeaders |                             | headers that every answer has| the same                       |
- *   | router          | method and path → handler   |                              | 404, 405                       |
+ *   | step      | before                                        | after                     | on error                    |
+ *   | --------- | --------------------------------------------- | ------------------------- | --------------------------- |
+ *   | headers   |                                               | security, CORS; HEAD ends | the same                    |
+ *   | errors    |                                               | a line a request (debug)  | the answer; the error, once |
+ *   | cacheable |                                               | ETag, 304 (GET, 200)      |                             |
+ *   | serve     | OPTIONS; path and method; who gets in; handler|                           | 401, 403, 404, 405          |
  *
- * Handlers return a value through `json`; what they throw is turned into an answer by `statusOf`'s one table.
+ * Handlers return a value through `json`; what they throw is turned into an answer by the one table of http-errors.ts.
  */
-import { randomUUID } from 'node:crypto';
 import middy, { type MiddlewareObj } from '@middy/core';
 import httpRouter, { type Method } from '@middy/http-router';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { z } from 'zod';
-import { ServiceError } from './errors.ts';
-import type { Logger } from './logging.ts';
+import type { Context } from 'aws-lambda';
+import { type Access, type AdmissionConfig, admit } from './admission.ts';
+import type { Clock } from './clock.ts';
+import { answerFor } from './http-errors.ts';
+import {
+  type CorsConfig,
+  corsHeaders,
+  etagOf,
+  matchesEtag,
+  preflightHeaders,
+  withSecurityHeaders,
+} from './http-headers.ts';
+import { type HttpEvent, HttpProblem, type HttpResult, header } from './http-message.ts';
+import { createLogger, type Logger } from './logging.ts';
+import type { RouteDoc } from './openapi.ts';
 
-export type HttpEvent = APIGatewayProxyEventV2;
-export type HttpResult = APIGatewayProxyStructuredResultV2;
-export type HttpHandler = (event: HttpEvent) => Promise<HttpResult>;
+export {
+  type HttpEvent,
+  HttpProblem,
+  type HttpResult,
+  json,
+  readJsonBody,
+  readQuery,
+  readUuid,
+} from './http-message.ts';
 
-export interface HttpRoute {
-  readonly method: Method;
+/** What the pipeline itself needs of the service whose routes it serves. */
+export interface HttpService {
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly config: AdmissionConfig & CorsConfig;
+}
+
+export type HttpHandler<Service> = (event: HttpEvent, service: Service) => Promise<HttpResult>;
+
+export interface HttpRoute<Service> {
+  readonly method: Extract<Method, 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'>;
   readonly path: string;
-  readonly handler: HttpHandler;
+  /** Who may call it; see admission.ts. */
+  readonly access: Access;
+  readonly handler: HttpHandler<Service>;
+  /** What openapi.json says of it. */
+  readonly doc: RouteDoc;
 }
 
-/** A request that cannot be served as it is; its message goes to the caller. */
-export class HttpProblem extends ServiceError {
-  readonly code = 'HTTP_PROBLEM';
-  readonly retryable = false;
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(statusCode: number, message: string, headers: Record<string, string> = {}) {
-    super(message);
-    this.statusCode = statusCode;
-    this.headers = headers;
-  }
-}
-
-/** One table from what went wrong to what the caller is told. A code that is not here is an opaque 500. */
-const PUBLIC_ERRORS: Readonly<Record<string, { statusCode: number; message?: string }>> = {
-  RECORDING_NOT_FOUND: { statusCode: 404, message: 'Recording not found' },
-  WRONG_STATE: { statusCode: 409 },
-  DATABASE_UNAVAILABLE: { statusCode: 503, message: 'The database is not available, try again' },
-  STORAGE_UNAVAILABLE: { statusCode: 503, message: 'The object store is not available, try again' },
-  STORAGE_ACCESS_DENIED: { statusCode: 503, message: 'The object store is not available, try again' },
-  BUCKET_MISSING: { statusCode: 503, message: 'The object store is not available, try again' },
-  NEIGHBOUR_UNAVAILABLE: { statusCode: 502, message: 'Another service is not available, try again' },
-};
-
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-};
-
-const MAX_BODY_BYTES = 64 * 1024;
-
-/** A JSON answer. */
-export function json(statusCode: number, body: unknown, headers: Record<string, string> = {}): HttpResult {
-  return {
-    statusCode,
-    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
-    body: JSON.stringify(body),
-  };
-}
+type Middleware = MiddlewareObj<HttpEvent, HttpResult>;
+type Routes = ReadonlyArray<Pick<HttpRoute<never>, 'method' | 'path' | 'access'>>;
 
 /**
- * The handler of an HTTP function. The logger is asked for on the first request, so that a configuration that is
- * wrong answers as an error and not as a crash.
+ * The handler of an HTTP function. The service is asked for with each request: a configuration that is wrong answers
+ * as an error and not as a crash, and a secret that could not be read is tried again.
  */
-export function httpHandler(logger: () => Logger, routes: readonly HttpRoute[]) {
+export function httpHandler<Service extends HttpService>(
+  getService: () => Promise<Service>,
+  routes: readonly HttpRoute<Service>[],
+): (event: HttpEvent, context: Context) => Promise<HttpResult> {
+  const services = new WeakMap<HttpEvent, Service>();
+  const route = routerOf(routes, services);
   return middy<HttpEvent, HttpResult>()
-    .use(requestLog(logger))
-    .use(jsonErrors())
-    .use(securityHeaders())
-    .handler(
-      httpRouter<HttpEvent, HttpResult>({
-        routes: routes.map((route) => ({ ...route, handler: (event: HttpEvent) => route.handler(event) })),
-        notFoundResponse: ({ method, path }) => {
-          const allowed = routes
-            .filter((route) => route.method !== method && matches(route.path, path))
-            .map((route) => route.method);
-          if (allowed.length === 0) throw new HttpProblem(404, 'Not found');
-          throw new HttpProblem(405, 'Method not allowed', { allow: [...new Set(allowed)].join(', ') });
-        },
-      }),
-    );
+    .use(headers(routes, (event) => services.get(event)))
+    .use(errors((event) => services.get(event)?.logger))
+    .use(cacheable())
+    .handler(async (event, context) => {
+      const service = await getService();
+      services.set(event, service);
+      if (methodOf(event) === 'OPTIONS') return preflight(routes, pathOf(event));
+      // A HEAD is a GET whose body stays here.
+      const { http } = event.requestContext;
+      const method = http.method === 'HEAD' ? 'GET' : http.method;
+      const request = { ...event, requestContext: { ...event.requestContext, http: { ...http, method } } };
+      services.set(request, service);
+      return route(request, context);
+    });
 }
 
+/** Path and method → handler, after the caller was let in. */
+function routerOf<Service extends HttpService>(
+  routes: readonly HttpRoute<Service>[],
+  services: WeakMap<HttpEvent, Service>,
+): (event: HttpEvent, context: Context) => Promise<HttpResult> {
+  const router = httpRouter<HttpEvent, HttpResult>({
+    routes: routes.map(({ method, path, access, handler }) => ({
+      method,
+      path,
+      handler: async (event: HttpEvent) => {
+        const service = services.get(event);
+        if (!service) throw new Error('A request without its service');
+        admit(access, event, service.config, service.clock.now());
+        return handler(event, service);
+      },
+    })),
+    notFoundResponse: ({ path }) => {
+      const allowed = methodsOf(routes, path);
+      if (allowed.length === 0) throw new HttpProblem(404, 'Not found');
+      throw new HttpProblem(405, 'Method not allowed', { allow: allowed.join(', ') });
+    },
+  });
+  // middy's router takes the abort signal of middy's own pipeline too, and uses none of it.
+  return async (event, context) => (await (router as (...args: unknown[]) => unknown)(event, context)) as HttpResult;
+}
+
+const methodOf = (event: HttpEvent): string => event.requestContext.http.method;
+const pathOf = (event: HttpEvent): string => event.requestContext.http.path;
+
 function matches(pattern: string, path: string): boolean {
-  const [wanted, actual] = [pattern.split('/'), path.split('/')];
+  const [wanted, actual] = [pattern, path.replace(/(?<=.)\/$/, '')].map((text) => text.split('/')) as [
+    string[],
+    string[],
+  ];
   return (
     wanted.length === actual.length && wanted.every((part, index) => part.startsWith('{') || part === actual[index])
   );
 }
 
-/**
- * The body as JSON, checked by a schema.
- * @throws {HttpProblem} 413 over 64 KiB, 400 where it is no JSON or does not fit, naming the fields
- */
-export function readJsonBody<Output>(event: HttpEvent, schema: z.ZodType<Output>): Output {
-  const raw = readRawBody(event);
-  let value: unknown;
-  try {
-    value = JSON.parse(raw);
-  } catch {
-    throw new HttpProblem(400, 'The body is not JSON');
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const fields = result.error.issues
-    .slice(0, 5)
-    .map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}: ` : '') + issue.message);
-  throw new HttpProblem(400, `The body is not valid: ${fields.join('; ')}`);
+/** The methods a path has, HEAD and OPTIONS among them where they are answered. */
+function methodsOf(routes: Routes, path: string): string[] {
+  const methods = new Set<string>(routes.filter((route) => matches(route.path, path)).map((route) => route.method));
+  if (methods.size === 0) return [];
+  return [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'];
 }
 
-/** The body as it was sent. @throws {HttpProblem} 413 over 64 KiB */
-export function readRawBody(event: HttpEvent): string {
-  const body = event.body ?? '';
-  const text = event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;
-  if (Buffer.byteLength(text) > MAX_BODY_BYTES)
-    throw new HttpProblem(413, `The body is larger than ${MAX_BODY_BYTES} bytes`);
-  return text;
+function preflight(routes: Routes, path: string): HttpResult {
+  const allowed = methodsOf(routes, path);
+  if (allowed.length === 0) throw new HttpProblem(404, 'Not found');
+  return { statusCode: 204, headers: { allow: allowed.join(', ') } };
 }
 
-const uuid = z.uuid().transform((id) => id.toLowerCase());
-
-/** A path parameter that has to be a UUID; anything else names nothing. */
-export function readUuid(event: HttpEvent, name: string, absent: ServiceError): string {
-  const result = uuid.safeParse(event.pathParameters?.[name]);
-  if (!result.success) throw absent;
-  return result.data;
+function headers(routes: Routes, serviceOf: (event: HttpEvent) => HttpService | undefined): Middleware {
+  const finish: Middleware['after'] = (request) => {
+    if (!request.response) return;
+    const { event } = request;
+    const open = routes.filter((route) => route.access === 'public');
+    const methods = methodsOf(open, pathOf(event));
+    const service = serviceOf(event);
+    const cors = service && methods.length > 0 ? corsHeaders(header(event, 'origin'), service.config) : {};
+    const asked =
+      methodOf(event) === 'OPTIONS' && 'access-control-allow-origin' in cors ? preflightHeaders(methods) : {};
+    const secured = withSecurityHeaders(request.response);
+    request.response = { ...secured, headers: { ...cors, ...asked, ...secured.headers } };
+    if (methodOf(event) === 'HEAD') request.response.body = '';
+  };
+  return { after: finish, onError: finish };
 }
 
-function requestLog(logger: () => Logger): MiddlewareObj<HttpEvent, HttpResult> {
+function errors(loggerOf: (event: HttpEvent) => Logger | undefined): Middleware {
   const line = (event: HttpEvent, statusCode: number | undefined) => ({
-    method: event.requestContext.http.method,
-    path: event.requestContext.http.path.slice(0, 200),
+    method: methodOf(event),
+    path: pathOf(event).slice(0, 200),
     status: statusCode,
     request_id: event.requestContext.requestId,
   });
   return {
     after: ({ event, response }) => {
-      logger().debug(line(event, response?.statusCode), 'Request');
+      loggerOf(event)?.debug(line(event, response?.statusCode), 'Request');
     },
-    onError: ({ event, response, error }) => {
-      const fields = line(event, response?.statusCode);
-      if ((response?.statusCode ?? 500) >= 500) logger().error({ ...fields, err: error }, 'Request failed');
-      else logger().info({ ...fields, reason: error?.message }, 'Request refused');
-    },
-  };
-}
-
-function jsonErrors(): MiddlewareObj<HttpEvent, HttpResult> {
-  return {
     onError: (request) => {
-      request.response = answerFor(request.error);
+      const { result, errorId } = answerFor(request.error);
+      request.response = result;
+      // Without a service there is no configuration yet: what is wrong with it still has to be read somewhere.
+      const logger = loggerOf(request.event) ?? createLogger('info');
+      const fields = line(request.event, result.statusCode);
+      if ((result.statusCode ?? 500) >= 500) {
+        logger.error({ ...fields, error_id: errorId, err: request.error }, 'Request failed');
+      } else logger.info({ ...fields, reason: request.error?.message }, 'Request refused');
     },
   };
 }
 
-function answerFor(error: unknown): HttpResult {
-  if (error instanceof HttpProblem) return json(error.statusCode, { error: error.message }, { ...error.headers });
-  const known = error instanceof ServiceError ? PUBLIC_ERRORS[error.code] : undefined;
-  if (known && error instanceof ServiceError) {
-    const retry = known.statusCode >= 500 ? { 'retry-after': '5' } : {};
-    return json(known.statusCode, { error: known.message ?? error.message }, retry as Record<string, string>);
-  }
-  return json(500, { error: 'Internal server error', error_id: randomUUID() });
-}
-
-function securityHeaders(): MiddlewareObj<HttpEvent, HttpResult> {
-  const add = (response: HttpResult | null | undefined) => {
-    if (response) response.headers = { ...SECURITY_HEADERS, ...response.headers };
+/** Reads carry a validator of their content: a client that has it already gets 304 and no body. */
+function cacheable(): Middleware {
+  return {
+    after: (request) => {
+      const { event, response } = request;
+      const isRead = methodOf(event) === 'GET' || methodOf(event) === 'HEAD';
+      if (!isRead || response?.statusCode !== 200 || typeof response.body !== 'string') return;
+      const etag = String(response.headers?.etag ?? etagOf(response.body));
+      const validated = { 'cache-control': 'private, no-cache', ...response.headers, etag };
+      if (!matchesEtag(header(event, 'if-none-match'), etag)) {
+        request.response = { ...response, headers: validated };
+        return;
+      }
+      const { 'content-type': _, ...rest } = validated as Record<string, string>;
+      request.response = { statusCode: 304, headers: rest };
+    },
   };
-  return { after: ({ response }) => add(response), onError: ({ response }) => add(response) };
 }

@@ -8,23 +8,26 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { z } from 'zod';
 import type { Logger } from './logging.ts';
 
-export interface SqsWork<Message> {
-  readonly logger: () => Logger;
+export interface SqsWork<Service, Message> {
+  /** Rejecting sends the whole batch back to the queue. */
+  readonly service: () => Promise<Service>;
   readonly schema: z.ZodType<Message>;
   /** How many records of one batch are worked on at once. */
   readonly concurrency: number;
   /** Works on one message; throwing sends it back to the queue. `remainingMs` is the time left for the batch. */
-  readonly handle: (message: Message, remainingMs: () => number) => Promise<void>;
+  readonly handle: (service: Service, message: Message, remainingMs: () => number) => Promise<void>;
 }
 
-export function sqsHandler<Message>(work: SqsWork<Message>) {
+export function sqsHandler<Service extends { readonly logger: Logger }, Message>(work: SqsWork<Service, Message>) {
   return middy<SQSEvent, SQSBatchResponse>().handler(async (event, context) => {
+    const service = await work.service();
     const remainingMs = () => context.getRemainingTimeInMillis();
     const failures: SQSBatchResponse['batchItemFailures'] = [];
     const pending = [...event.Records];
     const worker = async () => {
       for (let record = pending.shift(); record; record = pending.shift()) {
-        if (!(await handleRecord(work, record, remainingMs))) failures.push({ itemIdentifier: record.messageId });
+        const done = await handleRecord(work, service, record, remainingMs);
+        if (!done) failures.push({ itemIdentifier: record.messageId });
       }
     };
     await Promise.all(Array.from({ length: Math.min(work.concurrency, event.Records.length) }, worker));
@@ -32,21 +35,23 @@ export function sqsHandler<Message>(work: SqsWork<Message>) {
   });
 }
 
-async function handleRecord<Message>(
-  work: SqsWork<Message>,
+async function handleRecord<Service extends { readonly logger: Logger }, Message>(
+  work: SqsWork<Service, Message>,
+  service: Service,
   record: SQSRecord,
   remainingMs: () => number,
 ): Promise<boolean> {
-  const logger = work.logger().child({ message_id: record.messageId });
-  let message: Message;
-  try {
-    message = work.schema.parse(JSON.parse(record.body));
-  } catch (error) {
-    logger.error({ err: error, queue: record.eventSourceARN }, 'Dropped a queue message that is not of its schema');
+  const logger = service.logger.child({ message_id: record.messageId });
+  const parsed = work.schema.safeParse(parseJson(record.body));
+  if (!parsed.success) {
+    logger.error(
+      { err: parsed.error, queue: record.eventSourceARN },
+      'Dropped a queue message that is not of its schema',
+    );
     return true;
   }
   try {
-    await work.handle(message, remainingMs);
+    await work.handle(service, parsed.data, remainingMs);
     return true;
   } catch (error) {
     logger.warn(
@@ -54,5 +59,14 @@ async function handleRecord<Message>(
       'A queue message failed and goes back to its queue',
     );
     return false;
+  }
+}
+
+/** Undefined where it is no JSON: the parser's own message would quote the body, and keys stand in it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

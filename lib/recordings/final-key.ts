@@ -12,7 +12,7 @@ export async function settleFinalKey(context: RecordingContext, lease: Lease): P
   const { recording, token } = lease;
   if (recording.facts.writing) return recording.objectKey;
   const bucket = context.config.MINIO_BUCKET;
-  const later = finalKeyCandidates(recording.streamKey, recording.startedAt).filter(
+  const later = finalKeyCandidates(recording, context.config.RECORDING_KEY_TEMPLATE).filter(
     (key) => key !== recording.objectKey,
   );
   for (const key of [recording.objectKey, ...later]) {

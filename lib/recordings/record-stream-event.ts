@@ -129,7 +129,8 @@ async function insertRecording(
   lostStart: boolean,
 ): Promise<string> {
   const id = context.newId();
-  for (const objectKey of finalKeyCandidates(event.streamKey, startedAt)) {
+  const named = { id, streamId: event.streamId, streamKey: event.streamKey, startedAt };
+  for (const objectKey of finalKeyCandidates(named, context.config.RECORDING_KEY_TEMPLATE)) {
     const inserted = await recordings.insert(
       {
         id,

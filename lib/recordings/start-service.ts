@@ -2,12 +2,14 @@
  * What the service says when it starts: that it has its database, its bucket and its ffmpeg. What is not there is
  * named in one line that an operator can act on; the service goes on, since captured segments wait for it to heal.
  */
+import { announceAdmission } from '../platform/admission.ts';
 import type { RecordingContext } from './context.ts';
 
 /** Checks what the service needs and logs the result. Returns the problems, an empty list where all is well. */
 export async function announceStart(context: RecordingContext): Promise<string[]> {
   const { config, logger } = context;
   logger.info('🚀 Starting Recording Service…');
+  announceAdmission(config, logger);
   const problems: string[] = [];
   const check = async (work: () => Promise<unknown>, success: string, failure: string) => {
     try {

@@ -45,11 +45,29 @@ function compactUtc(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
 }
 
+/** What a final key may tell of its recording. */
+export interface KeyParts {
+  readonly id: string;
+  readonly streamId: string;
+  readonly streamKey: string;
+  readonly startedAt: Date;
+}
+
 /**
- * The final keys a recording may take, best first: the plain one, the one with its start, then the start with a
- * counter (two broadcasts of one key that began in the same second).
+ * The final keys a recording may take, best first: the one of the template (RECORDING_KEY_TEMPLATE; `{stream_key}.mp4`
+ * by default), the one with its start, then the start with a counter (two broadcasts of one key that began in the same
+ * second). A template without `{stream_key}` names objects that do not reveal the key.
  */
-export function finalKeyCandidates(streamKey: string, startedAt: Date): string[] {
-  const dated = `${streamKey}-${compactUtc(startedAt)}`;
-  return [`${streamKey}.mp4`, `${dated}.mp4`, ...Array.from({ length: 8 }, (_, index) => `${dated}-${index + 2}.mp4`)];
+export function finalKeyCandidates(recording: KeyParts, template: string): string[] {
+  const fill = (text: string) =>
+    text
+      .replaceAll('{stream_key}', () => recording.streamKey)
+      .replaceAll('{stream_id}', recording.streamId)
+      .replaceAll('{recording_id}', recording.id)
+      .replaceAll('{started_at}', compactUtc(recording.startedAt));
+  const stem = template.replace(/\.mp4$/, '');
+  const dated = fill(stem.includes('{started_at}') ? stem : `${stem}-{started_at}`);
+  const first = `${fill(stem)}.mp4`;
+  const counted = Array.from({ length: 8 }, (_, index) => `${dated}-${index + 2}.mp4`);
+  return [...new Set([first, `${dated}.mp4`, ...counted])];
 }

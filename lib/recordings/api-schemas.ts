@@ -1,0 +1,62 @@
+/** The shapes of the API's requests and answers as schemas: what handlers check with and openapi.json is made from. */
+import { z } from 'zod';
+import { streamKeySchema } from '../capture/segment-name.ts';
+
+/** Any UUID, in lower case. */
+export const uuid = z.uuid().transform((id) => id.toLowerCase());
+
+const second = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  .describe('RFC 3339 in UTC, to the second')
+  .meta({ examples: ['2025-10-05T18:00:00Z'] });
+
+export const statusSchema = z.enum(['recording', 'processing', 'completed', 'failed']).meta({ id: 'RecordingStatus' });
+
+export const recordingSchema = z
+  .strictObject({
+    id: z.uuid(),
+    stream_id: z.uuid(),
+    video_id: z.uuid().nullable().describe('The video in the VOD Service, once imported'),
+    file_path: z.string().describe('Bucket and key of the MP4; empty until completed'),
+    duration: z.int().min(0).describe('Seconds'),
+    file_size: z.int().min(0).describe('Bytes'),
+    status: statusSchema,
+    started_at: second,
+    completed_at: second.nullable(),
+  })
+  .meta({ id: 'Recording' });
+
+export const healthAnswer = z.object({ status: z.literal('healthy'), service: z.literal('recording-service') });
+export const recordingAnswer = z.object({ recording: recordingSchema });
+export const recordingsAnswer = z.object({ recordings: z.array(recordingSchema) });
+export const messageAnswer = z.object({ message: z.string() });
+
+export const streamWebhookBody = z
+  .object({
+    event: z.enum(['stream.started', 'stream.ended']),
+    stream_id: uuid,
+    stream_key: streamKeySchema,
+    user_id: uuid.nullish(),
+    timestamp: z.iso.datetime({ offset: true }).describe('When the stream started or ended'),
+  })
+  .meta({ id: 'StreamWebhook' });
+
+/** The part of an S3 event that is read. */
+export const s3EventBody = z
+  .object({
+    Records: z.array(
+      z.object({
+        eventName: z.string(),
+        s3: z.object({
+          bucket: z.object({ name: z.string() }),
+          object: z.object({ key: z.string().max(4096) }),
+        }),
+      }),
+    ),
+  })
+  .meta({ id: 'S3Event' });
+
+export const patchBody = z
+  .strictObject({ video_id: uuid.nullable().describe('null takes the video away again') })
+  .meta({ id: 'RecordingPatch' });
