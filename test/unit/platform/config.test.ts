@@ -40,6 +40,20 @@ describe('the configuration', () => {
     ['MAX_RETRY_ATTEMPTS', '2.5'],
     ['PART_SIZE', '1000'],
     ['LOG_LEVEL', 'loud'],
+    ['WEBHOOK_SECRET', 'short'],
+    ['WEBHOOK_ALLOW_FROM', '10.0.0.0/99'],
+    ['MINIO_WEBHOOK_TOKEN', 'with space'],
+    ['CORS_ORIGINS', 'https://tv.example/path'],
+    ['CORS_ORIGINS', 'tv.example'],
+    ['OUTBOUND_WEBHOOK_URLS', 'ftp://hooks.example'],
+    ['OUTBOUND_WEBHOOK_URLS', 'https://user:pass@hooks.example'],
+    ['EVENT_BUS_NAME', 'no spaces'],
+    ['RECORDING_KEY_TEMPLATE', '{stream_key}'],
+    ['RECORDING_KEY_TEMPLATE', '{started_at}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', '../{stream_key}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', 'folder/{stream_key}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', '.staging-{stream_key}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', '{user}{stream_key}.mp4'],
   ])('refuses %s=%s, naming the variable and not the value', (name, value) => {
     let message = '';
     try {
@@ -55,6 +69,30 @@ describe('the configuration', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://user:hunter2@host/db' })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
     );
+  });
+
+  it('never repeats a secret that is too short', () => {
+    expect(() => readConfig({ WEBHOOK_SECRET: 'hunter2' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+
+  it.each([
+    [{ OUTBOUND_WEBHOOK_URLS: 'https://hooks.example/in' }, 'OUTBOUND_WEBHOOK_SECRET'],
+    [{ AUTO_IMPORT: 'true' }, 'VOD_SERVICE_TOKEN'],
+  ])('wants the variable without which %j means nothing', (env, name) => {
+    expect(() => readConfig(env as Record<string, string>)).toThrow(`${name}: must be set`);
+  });
+
+  it('reads lists', () => {
+    const config = readConfig({
+      CORS_ORIGINS: 'https://tv.example, http://localhost:3000',
+      OUTBOUND_WEBHOOK_URLS: 'https://a.example/in,https://b.example/in, https://a.example/in',
+      OUTBOUND_WEBHOOK_SECRET: 'a secret of enough length',
+    });
+    expect(config.CORS_ORIGINS).toEqual(['https://tv.example', 'http://localhost:3000']);
+    expect(config.OUTBOUND_WEBHOOK_URLS).toEqual(['https://a.example/in', 'https://b.example/in']);
+    expect(readConfig({}).CORS_ORIGINS).toEqual([]);
   });
 
   it('names every wrong variable at once', () => {

@@ -1,0 +1,71 @@
+import { NoSuchKey } from '@aws-sdk/client-s3';
+import { createLogger } from '../../../lib/platform/logging.ts';
+import { translateS3Error } from '../../../lib/storage/errors.ts';
+
+const KEY = 'sk_live_9f2c';
+
+function logOf(write: (logger: ReturnType<typeof createLogger>) => void): string {
+  const lines: string[] = [];
+  write(
+    createLogger('trace', ['/tmp/recordings', 'live-segments', 'recordings'], { write: (line) => lines.push(line) }),
+  );
+  return lines.join('');
+}
+
+describe('an error in the log', () => {
+  it('has type, message, code, stack and causes', () => {
+    const cause = Object.assign(new Error('connect refused'), { code: 'ECONNREFUSED', syscall: 'connect' });
+    const line = JSON.parse(logOf((logger) => logger.error({ err: new Error('outer', { cause }) }, 'Failed')));
+    expect(line).toMatchObject({
+      level: 'error',
+      service: 'recording-service',
+      message: 'Failed',
+      err: {
+        type: 'Error',
+        message: 'outer',
+        stack: expect.stringContaining('logging.test.ts'),
+        cause: { message: 'connect refused', code: 'ECONNREFUSED', syscall: 'connect' },
+      },
+    });
+  });
+
+  it('does not show the key that an S3 answer hangs on its error', () => {
+    const s3 = Object.assign(new NoSuchKey({ message: 'The specified key does not exist.', $metadata: {} }), {
+      Key: `${KEY}/segment_000.ts`,
+      Resource: `/live-segments/${KEY}/segment_000.ts`,
+    });
+    const text = logOf((logger) => logger.warn({ err: translateS3Error(s3, 'GetObject live-segments') }, 'Failed'));
+    expect(text).toContain('NoSuchKey');
+    expect(text).not.toContain(KEY);
+  });
+
+  it('does not show the values that a PostgreSQL error hangs on', () => {
+    const error = Object.assign(new Error('duplicate key value violates unique constraint'), {
+      detail: `Key (object_key)=(${KEY}.mp4) already exists.`,
+      constraint: 'uq_recordings_object_key',
+    });
+    const text = logOf((logger) => logger.error({ err: error }, 'Failed'));
+    expect(text).toContain('uq_recordings_object_key');
+    expect(text).not.toContain(KEY);
+  });
+
+  it.each([
+    `file:/tmp/recordings/${KEY}/run-0.ts: Invalid data found`,
+    `ENOENT: no such file or directory, open '/tmp/recordings/${KEY}/segments.txt'`,
+    `cannot read live-segments/${KEY}/segment_000.ts`,
+    `GET http://minio:9000/recordings/${KEY}.mp4 failed`,
+  ])('does not show the key in %p', (message) => {
+    const text = logOf((logger) => logger.error({ err: new Error(message) }, 'Failed'));
+    expect(text).not.toContain(KEY);
+  });
+
+  it('leaves the names of source files in its stack', () => {
+    const error = new Error('x');
+    error.stack = 'Error: x\n    at sweep (file:///srv/app/lib/recordings/sweep.ts:3:4)';
+    expect(logOf((logger) => logger.error({ err: error }, 'Failed'))).toContain('lib/recordings/sweep.ts:3:4');
+  });
+
+  it('that is no Error is logged as text', () => {
+    expect(JSON.parse(logOf((logger) => logger.error({ err: 'plain' }, 'Failed'))).err).toBe('plain');
+  });
+});
