@@ -1,0 +1,92 @@
+/**
+ * Remuxes one slice of a run into a fragmented MP4 without touching a packet. Owns ffmpeg's arguments for it and what is
+ * done with a stream ffmpeg cannot describe; cutting slices is ts-carry.ts, using the fragments roll.ts.
+ */
+import { rm } from 'node:fs/promises';
+import { FfmpegFailed } from './errors.ts';
+import { hardenedInput, type RunResult, runFfmpeg } from './run.ts';
+import type { SliceStream } from './ts-carry.ts';
+
+export interface FragmentJob {
+  readonly ffmpegPath: string;
+  readonly inputPath: string;
+  readonly outputPath: string;
+  /** In the order of the input's program map, which is ffmpeg's. */
+  readonly streams: readonly SliceStream[];
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Fragments {
+  /** Track n of the output is stream n here. */
+  readonly streams: readonly SliceStream[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looking at all of the slice, so that a stream is described that begins late in it: the slice is in memory anyway, and
+ * ffmpeg stops looking when it knows all streams.
+ */
+export const WIDE_PROBE = ['-probesize', '1000000000', '-analyzeduration', '1000000000'] as const;
+
+/** Throws as runFfmpeg does; FfmpegFailed only when no stream of the slice can be remuxed. */
+export async function makeFragments(job: FragmentJob): Promise<Fragments> {
+  try {
+    const { warnings } = await remux(job, job.streams);
+    return { streams: job.streams, warnings };
+  } catch (error) {
+    if (!(error instanceof FfmpegFailed) || error.exitCode === null || job.streams.length === 1) throw error;
+    return await withoutUndescribable(job, error);
+  }
+}
+
+/** One stream without a single intact frame makes ffmpeg refuse all: find it, leave it out and say so. */
+async function withoutUndescribable(job: FragmentJob, failure: FfmpegFailed): Promise<Fragments> {
+  const good: SliceStream[] = [];
+  const warnings: string[] = [];
+  for (const stream of job.streams) {
+    try {
+      await remux(job, [stream]);
+      good.push(stream);
+    } catch (error) {
+      if (!(error instanceof FfmpegFailed) || error.exitCode === null) throw error;
+      warnings.push(`left out: ${stream.stream.name} (PID ${stream.stream.pid}): ${error.message}`);
+    }
+  }
+  if (good.length === 0) throw failure;
+  const { warnings: said } = await remux(job, good);
+  return { streams: good, warnings: [...warnings, ...said] };
+}
+
+async function remux(job: FragmentJob, streams: readonly SliceStream[]): Promise<RunResult> {
+  await rm(job.outputPath, { force: true });
+  return await runFfmpeg({
+    ffmpegPath: job.ffmpegPath,
+    args: fragmentArgs(job, streams),
+    timeoutMs: job.timeoutMs,
+    ...(job.signal === undefined ? {} : { signal: job.signal }),
+  });
+}
+
+/**
+ * Times come out as they stand in the input (`-copyts`, `-avoid_negative_ts disabled`, no edit list, `frag_discont`), and
+ * every sample does (`-copyinkf`: a slice may begin between two key frames). `delay_moov` waits for the codecs' headers.
+ */
+function fragmentArgs(job: FragmentJob, streams: readonly SliceStream[]): string[] {
+  const maps = streams.flatMap((stream) => ['-map', `0:${job.streams.indexOf(stream)}`]);
+  const filters = streams.flatMap((stream, at) => adtsFilter(stream, at));
+  return [
+    '-copyts',
+    ...hardenedInput(job.inputPath, 'mpegts', WIDE_PROBE),
+    ...maps,
+    ...['-c', 'copy', '-copyinkf', '-avoid_negative_ts', 'disabled', '-muxdelay', '0', '-muxpreload', '0'],
+    ...filters,
+    ...['-video_track_timescale', '90000', '-use_editlist', '0', '-f', 'mp4'],
+    ...['-movflags', 'frag_keyframe+delay_moov+default_base_moof+frag_discont', `file:${job.outputPath}`],
+  ];
+}
+
+/** Named, not automatic: a frame that is not ADTS is then left out with a warning instead of ending the remux. */
+export function adtsFilter(stream: { readonly stream: { readonly name: string } }, at: number): string[] {
+  return stream.stream.name === 'AAC' ? [`-bsf:${at}`, 'aac_adtstoasc'] : [];
+}

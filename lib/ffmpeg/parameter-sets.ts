@@ -1,0 +1,81 @@
+/**
+ * Parameter sets of H.264 and HEVC in a byte stream (ITU-T H.264 and H.265, annex B). Owns finding and wrapping them: a
+ * part that begins between two key frames has none of its own, and without them its pictures cannot be described.
+ */
+
+/** nal_unit_type of what is looked for. */
+interface Codec {
+  readonly typeOf: (header: number) => number;
+  readonly sequenceSet: number;
+  readonly sets: ReadonlySet<number>;
+  readonly delimiter: number;
+}
+
+const H264: Codec = { typeOf: (header) => header & 31, sequenceSet: 7, sets: new Set([7, 8, 13, 15]), delimiter: 9 };
+const HEVC: Codec = {
+  typeOf: (header) => (header >> 1) & 63,
+  sequenceSet: 33,
+  sets: new Set([32, 33, 34]),
+  delimiter: 35,
+};
+
+/** By stream_type of the program map; undefined for codecs without parameter sets. */
+export function nalCodec(streamType: number): Codec | undefined {
+  return streamType === 27 ? H264 : streamType === 36 ? HEVC : undefined;
+}
+
+interface Nal {
+  readonly type: number;
+  /** Position of its start code's 00 00 01. */
+  readonly code: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The parameter sets at the beginning of an access unit, each as one NAL unit; empty when it has no sequence set. */
+export function parameterSets(accessUnit: Uint8Array, codec: Codec): Uint8Array[] {
+  const units = nalUnits(accessUnit, codec);
+  if (!units.some((unit) => unit.type === codec.sequenceSet)) return [];
+  return units.filter((unit) => codec.sets.has(unit.type)).map((unit) => unit.bytes);
+}
+
+/** With start codes, to stand before an access unit. */
+export function asByteStream(units: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]));
+}
+
+/** With lengths, as they stand in a sample of MP4 (ISO/IEC 14496-15 section 5.3.2). */
+export function asSample(units: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(
+    units.flatMap((unit) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(unit.length);
+      return [length, unit];
+    }),
+  );
+}
+
+/** Where the first access unit begins in a payload that begins with the end of another one; 0 where it begins with one. */
+export function firstAccessUnit(payload: Uint8Array, codec: Codec): number {
+  let at = 0;
+  while (at < payload.length && payload[at] === 0) at++;
+  if (at >= 2 && payload[at] === 1) return 0;
+  const delimiter = nalUnits(payload, codec).find((unit) => unit.type === codec.delimiter);
+  if (delimiter === undefined) return 0;
+  return payload[delimiter.code - 1] === 0 ? delimiter.code - 1 : delimiter.code;
+}
+
+function nalUnits(bytes: Uint8Array, codec: Codec): Nal[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const code = Buffer.of(0, 0, 1);
+  const units: Nal[] = [];
+  for (let at = buffer.indexOf(code); at >= 0; ) {
+    const next = buffer.indexOf(code, at + 3);
+    let end = next < 0 ? buffer.length : next;
+    // Zeros before a start code belong to it or trail the unit, not to it (annex B.1).
+    while (next >= 0 && end > at + 3 && buffer[end - 1] === 0) end--;
+    if (end > at + 3)
+      units.push({ type: codec.typeOf(buffer[at + 3] ?? 0), code: at, bytes: buffer.subarray(at + 3, end) });
+    at = next;
+  }
+  return units;
+}

@@ -1,0 +1,218 @@
+/**
+ * Cuts a run into slices that ffmpeg can remux one by one with the result of one piece. Owns what crosses a cut: PES
+ * packets and audio frames, parameter sets, the program map, the clock. Pure functions over bytes; running is roll.ts.
+ *
+ *     segment b-1        │ segment b
+ *     …  V7   A5  V8 ────┼─► V8's rest   A6 (its head: A5's last frame)  V9 …
+ *        slice N takes   │  V8's rest, A5's last frame, and V9 as the end of V8, which it drops again
+ *        slice N+1       │  begins with V9, and with A6 behind that head
+ */
+import { bytesOfSplitFrame, frameLengthOf } from './audio-frames.ts';
+import { firstAccessUnit, nalCodec, parameterSets } from './parameter-sets.ts';
+import { assemble } from './ts-assemble.ts';
+import { PACKET, pesHeader, ticksSince } from './ts-packets.ts';
+import { type ElementaryKind, type ElementaryStream, ProgramReader } from './ts-program.ts';
+import { type PesStart, pesBytes, scanStreams } from './ts-scan.ts';
+
+const SECOND = 90_000;
+/** Room below the first time stamp of a slice, for decoding times ahead of presentation. */
+const LEAD_SECONDS = 10;
+
+/** What the next slice of the same run must know. JSON; some hundred bytes. */
+export interface RunCarry {
+  /** A time stamp of the stream, and the same instant on the recording's clock. */
+  readonly anchorRaw: number;
+  readonly anchor90k: number;
+  readonly streams: readonly ElementaryStream[];
+  /** By PID: bytes at the beginning of the next payload that the slice before has taken. */
+  readonly taken: Readonly<Record<string, number>>;
+  /** By PID: the parameter sets in force, base64 each. */
+  readonly parameterSets: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface SliceInput {
+  /** The slice's segments joined, whole packets (ts-packets.ts, aligned). */
+  readonly bytes: Uint8Array;
+  /** What follows in the same run, enough for one more PES packet of each stream; empty where the run ends. */
+  readonly following: Uint8Array;
+  /** From the slice before, or where on the recording's clock a new run begins. */
+  readonly from: RunCarry | { readonly start90k: number };
+}
+
+export interface SliceStream {
+  readonly stream: ElementaryStream;
+  readonly kind: ElementaryKind;
+  /** Which of its kind, and which of all, in the run's map. */
+  readonly ordinal: number;
+  readonly position: number;
+  /** Samples from this decoding time on are the next slice's; in ticks as written. */
+  readonly endDts: number | undefined;
+  /** Parameter sets put before the first access unit, to be taken off the first sample again. */
+  readonly prefix: readonly Uint8Array[];
+}
+
+export interface Slice {
+  /** For ffmpeg: a map of exactly these streams, their packets, stamps moved. Empty when there is nothing to remux. */
+  readonly ts: Uint8Array;
+  readonly streams: readonly SliceStream[];
+  /** Whole seconds by which the stamps as written lie before the recording's clock. */
+  readonly shiftSeconds: number;
+  /** The run goes on, but what follows did not reach to the next PES packet of every stream: plan again with more. */
+  readonly wantsMore: boolean;
+  /** Undefined while a run has not shown a stream to set its clock by. */
+  readonly carry: RunCarry | undefined;
+  readonly warnings: readonly string[];
+}
+
+export function planSlice(input: SliceInput): Slice {
+  const known = 'streams' in input.from ? input.from : undefined;
+  const program = new ProgramReader(known?.streams);
+  const ts = Buffer.concat([input.bytes, input.following]);
+  const end = input.bytes.length / PACKET;
+  const starts = scanStreams(ts, program);
+  const streams = [...program.streams.values()];
+  const cuts = streams
+    .filter((stream) => stream.kind !== undefined)
+    .flatMap((stream) => cutOf(ts, stream, starts, end, known));
+  const active = cuts.filter((cut) => cut.first !== undefined);
+  const clock = clockOf(active, input.from);
+  const warnings = leftOut(streams, starts);
+  if (clock === undefined)
+    return { ts: new Uint8Array(), streams: [], shiftSeconds: 0, wantsMore: false, carry: known, warnings };
+  const absolute = (raw: number) => clock.anchor90k + ticksSince(raw, clock.anchorRaw);
+  const earliest = Math.min(...active.map((cut) => absolute(cut.first?.dts ?? 0)));
+  const shiftSeconds = Math.floor(earliest / SECOND) - LEAD_SECONDS;
+  const written = (raw: number) => absolute(raw) - shiftSeconds * SECOND;
+  const ordinals = ordinalsOf(streams);
+  const carry = carryOn(ts, cuts, streams, known, absolute);
+  const assembled = assemble(ts, active, known, written);
+  return {
+    ts: assembled.ts,
+    streams: active.map((cut) => ({
+      stream: cut.stream,
+      kind: cut.kind,
+      ordinal: ordinals.get(cut.stream.pid)?.ordinal ?? 0,
+      position: ordinals.get(cut.stream.pid)?.position ?? 0,
+      endDts: cut.next === undefined ? undefined : written(cut.next.dts),
+      prefix: assembled.prefixes.get(cut.stream.pid) ?? [],
+    })),
+    shiftSeconds,
+    wantsMore: input.following.length > 0 && active.some((cut) => cut.next === undefined),
+    carry,
+    warnings,
+  };
+}
+
+export interface Cut {
+  readonly stream: ElementaryStream;
+  readonly kind: ElementaryKind;
+  /** The first PES packet that is the slice's own; undefined when it has none. */
+  readonly first: PesStart | undefined;
+  /** All of them, here and in what follows. */
+  readonly starts: readonly PesStart[];
+  /** How many of those are its own. */
+  readonly own: number;
+  /** The first one of the next slice, in what follows. */
+  readonly next: PesStart | undefined;
+  /** Bytes of `next`'s payload that are still this slice's. */
+  readonly taken: number;
+}
+
+function cutOf(
+  ts: Uint8Array,
+  stream: ElementaryStream,
+  starts: ReadonlyMap<number, readonly PesStart[]>,
+  end: number,
+  known: RunCarry | undefined,
+): Cut[] {
+  const all = starts.get(stream.pid) ?? [];
+  const own = all.filter((start) => start.packet < end);
+  const next = all[own.length];
+  const { kind } = stream;
+  if (kind === undefined) return [];
+  const taken = next === undefined ? 0 : takenFrom(ts, stream, own, next);
+  // With nothing of its own, what an earlier slice took of the stream's next payload stays taken.
+  const kept = own.length === 0 ? (known?.taken[stream.pid] ?? 0) : taken;
+  return [{ stream, kind, first: own[0], starts: all, own: own.length, next, taken: kept }];
+}
+
+/** How far the frame that crosses the cut reaches into the payload of the first PES packet behind it. */
+function takenFrom(ts: Uint8Array, stream: ElementaryStream, own: readonly PesStart[], next: PesStart): number {
+  if (own.length === 0) return 0;
+  const payload = payloadOf(ts, stream.pid, next);
+  const codec = nalCodec(stream.streamType);
+  if (codec !== undefined) return firstAccessUnit(payload, codec);
+  const lengthOf = frameLengthOf(stream.name);
+  if (lengthOf === undefined) return 0;
+  // Three packets back: a frame may be longer than one.
+  const before = Buffer.concat(own.slice(-3).map((start) => payloadOf(ts, stream.pid, start)));
+  return bytesOfSplitFrame(before, payload, lengthOf);
+}
+
+function payloadOf(ts: Uint8Array, pid: number, start: PesStart): Uint8Array {
+  const { bytes } = pesBytes(ts, pid, start.packet);
+  return bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0);
+}
+
+/** A run's clock begins with its first presentation time, whichever stream has it. */
+function clockOf(
+  active: readonly Cut[],
+  from: SliceInput['from'],
+): { anchorRaw: number; anchor90k: number } | undefined {
+  if ('anchorRaw' in from) return active.length === 0 ? undefined : from;
+  const stamps = active.flatMap((cut) => (cut.first === undefined ? [] : [cut.first.pts]));
+  const [some] = stamps;
+  if (some === undefined) return undefined;
+  const anchorRaw = stamps.reduce((least, stamp) => (ticksSince(stamp, least) < 0 ? stamp : least), some);
+  return { anchorRaw, anchor90k: from.start90k };
+}
+
+function leftOut(streams: readonly ElementaryStream[], starts: ReadonlyMap<number, readonly PesStart[]>): string[] {
+  return streams
+    .filter((stream) => stream.kind === undefined && (starts.has(stream.pid) || stream.streamType === 134))
+    .map((stream) => `left out: ${stream.name} (PID ${stream.pid}), which MP4 does not carry`);
+}
+
+function ordinalsOf(streams: readonly ElementaryStream[]): Map<number, { ordinal: number; position: number }> {
+  const carried = streams.filter((stream) => stream.kind !== undefined);
+  return new Map(
+    carried.map((stream, position) => {
+      const ordinal = carried.slice(0, position).filter((other) => other.kind === stream.kind).length;
+      return [stream.pid, { ordinal, position }];
+    }),
+  );
+}
+
+/** Read before stamps are moved: `ts` still has the stream's own. */
+function carryOn(
+  ts: Uint8Array,
+  cuts: readonly Cut[],
+  streams: readonly ElementaryStream[],
+  known: RunCarry | undefined,
+  absolute: (raw: number) => number,
+): RunCarry {
+  const lasts = cuts.flatMap((cut) => cut.starts.slice(0, cut.own).slice(-1));
+  const anchorRaw = lasts.reduce((best, start) => (start.packet > best.packet ? start : best)).dts;
+  const taken: Record<string, number> = {};
+  const sets: Record<string, readonly string[]> = {};
+  for (const cut of cuts) {
+    const { pid } = cut.stream;
+    if (cut.taken > 0) taken[pid] = cut.taken;
+    const units = latestSets(ts, cut) ?? known?.parameterSets[pid];
+    if (units !== undefined) sets[pid] = units;
+  }
+  return { anchorRaw, anchor90k: absolute(anchorRaw), streams, taken, parameterSets: sets };
+}
+
+function latestSets(ts: Uint8Array, cut: Cut): readonly string[] | undefined {
+  const codec = nalCodec(cut.stream.streamType);
+  if (codec === undefined) return undefined;
+  for (let at = cut.own - 1; at >= 0; at--) {
+    const start = cut.starts[at];
+    if (start === undefined) continue;
+    const { bytes } = pesBytes(ts, cut.stream.pid, start.packet, 4096);
+    const units = parameterSets(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0), codec);
+    if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));
+  }
+  return undefined;
+}

@@ -1,0 +1,125 @@
+/**
+ * The head of a recording: everything before its media, computed from the sample indexes of its parts alone. Owns the
+ * order of tracks and what is reported of them for verification; the boxes are moov.ts.
+ */
+import { ftyp, mdatHeader } from './boxes.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { Corrupt } from './errors.ts';
+import { MOVIE_TIMESCALE, movieDuration, writeMoov } from './moov.ts';
+import { codecOf, type TrackKind } from './sample-entry.ts';
+import { decodeIndex, type Piece } from './sample-index.ts';
+import { TrackTables } from './track-tables.ts';
+
+export interface HeadPart {
+  /** As encodeIndex wrote it. */
+  readonly index: Uint8Array;
+  /** Media bytes of the part; positions in its index lie below. */
+  readonly bytes: number;
+}
+
+export interface TrackSummary {
+  readonly kind: TrackKind;
+  /** `avc1`, `mp4a.40` … */
+  readonly codec: string;
+  readonly samples: number;
+  /** Sum of the sample durations. */
+  readonly durationMs: number;
+  /** Media bytes of its samples. */
+  readonly bytes: number;
+}
+
+export interface Head {
+  /** `ftyp`, `moov` and the header of `mdat`, to be followed by the media of all parts in order. */
+  readonly bytes: Uint8Array;
+  /** Media bytes behind the head. */
+  readonly mediaBytes: number;
+  /** How long the recording plays: the latest end of its tracks. */
+  readonly durationMs: number;
+  readonly tracks: readonly TrackSummary[];
+}
+
+export interface HeadOptions {
+  /** In the order in which their media lies in the file; the first begins directly behind the head. */
+  readonly parts: readonly HeadPart[];
+  /** When the recording began, milliseconds since 1970; left out, the file does not say. */
+  readonly createdMs?: number;
+}
+
+/** Throws Corrupt when an index is damaged or reaches behind its part, or when there is nothing to show. */
+export function buildHead(options: HeadOptions): Head {
+  const tables = new Map<string, TrackTables>();
+  let mediaBytes = 0;
+  for (const [at, part] of options.parts.entries()) {
+    for (const piece of decodeIndex(part.index)) {
+      checkInside(piece, part, at);
+      if (piece.sizes.length > 0) tableFor(tables, piece).add(piece, mediaBytes);
+    }
+    mediaBytes += part.bytes;
+  }
+  const tracks = inOrder([...tables.values()].filter((track) => track.samples > 0));
+  if (tracks.length === 0) throw new Corrupt('no sample in any part');
+  for (const track of tracks) track.finish();
+  // 1904 to 1970 (ISO/IEC 14496-12 section 8.2.2.3).
+  const created = options.createdMs === undefined ? 0 : Math.floor(options.createdMs / 1000) + 2_082_844_800;
+  return {
+    bytes: layOut(tracks, mediaBytes, created),
+    mediaBytes,
+    durationMs: (movieDuration(tracks) * 1000) / MOVIE_TIMESCALE,
+    tracks: tracks.map(summary),
+  };
+}
+
+/** co64 has one size whatever the positions, so they are put in when the size of the head is known. */
+function layOut(tracks: readonly TrackTables[], mediaBytes: number, created: number): Uint8Array {
+  const out = new ByteWriter(tracks.reduce((sum, track) => sum + tableBytes(track), 4096 * (tracks.length + 1)));
+  ftyp(out);
+  const positions = writeMoov(out, tracks, created);
+  mdatHeader(out, mediaBytes);
+  for (const [at, track] of tracks.entries()) {
+    for (const [index, chunk] of track.chunks.entries())
+      out.patchU64((positions[at] ?? 0) + index * 8, chunk.offset + out.length);
+  }
+  return out.bytes;
+}
+
+function tableBytes(track: TrackTables): number {
+  return track.stts.length + track.ctts.length + track.stss.length + track.stsz.length + track.chunks.length * 20;
+}
+
+function checkInside(piece: Piece, part: HeadPart, at: number): void {
+  let sample = 0;
+  for (const [chunk, offset] of piece.chunkOffsets.entries()) {
+    let end = offset;
+    for (const last = sample + (piece.chunkSamples[chunk] ?? 0); sample < last; sample++)
+      end += piece.sizes[sample] ?? 0;
+    if (end > part.bytes) throw new Corrupt(`part ${at}: a chunk ends at ${end} of ${part.bytes} bytes`);
+  }
+}
+
+/**
+ * One track a codec and clock: a changed configuration of the same codec is a further sample entry, but another codec
+ * or sample rate is another track, since readers take one codec a track.
+ */
+function tableFor(tables: Map<string, TrackTables>, piece: Piece): TrackTables {
+  const key = [piece.kind, piece.ordinal, codecOf(piece.entry, piece.kind), piece.timescale].join('/');
+  const known = tables.get(key);
+  if (known !== undefined) return known;
+  const created = new TrackTables(piece);
+  tables.set(key, created);
+  return created;
+}
+
+/** That of the stream's program map; of two at one place, the one that came first. */
+function inOrder(tracks: TrackTables[]): TrackTables[] {
+  return tracks.sort((a, b) => a.track.position - b.track.position);
+}
+
+function summary(tables: TrackTables): TrackSummary {
+  return {
+    kind: tables.track.kind,
+    codec: codecOf(tables.track.entry, tables.track.kind),
+    samples: tables.samples,
+    durationMs: Math.round((tables.mediaDuration * 1000) / tables.track.timescale),
+    bytes: tables.bytes,
+  };
+}
