@@ -1,0 +1,127 @@
+/** Whose segment is it: every pair of broadcasts that share a stream key. */
+import {
+  type AssignOptions,
+  assignSegment,
+  type Candidate,
+  type SegmentObject,
+} from '../../../lib/capture/broadcast.ts';
+import { T0 } from './segments.ts';
+
+const at = (second: number) => T0 + second * 1000;
+const END_OF_9 = 126_000 + 10 * 180_000;
+
+function recording(id: string, start: number, end: number | null, last: Partial<Candidate> = {}): Candidate {
+  return {
+    id,
+    startedAtMs: at(start),
+    endedAtMs: end === null ? null : at(end),
+    status: end === null ? 'recording' : 'processing',
+    lastNumber: null,
+    lastEndDts90k: null,
+    ...last,
+  };
+}
+
+function segment(
+  second: number,
+  number: number | null,
+  firstDts90k: number | null = number === null ? null : 126_000 + number * 180_000,
+): SegmentObject {
+  return { key: `k/segment_${number}.ts`, etag: `e${second}`, modifiedAtMs: at(second), number, firstDts90k };
+}
+
+const last9 = { lastNumber: 9, lastEndDts90k: END_OF_9 };
+const assign = (object: SegmentObject, candidates: Candidate[], options: Partial<AssignOptions> = {}) => {
+  const result = assignSegment(object, candidates, { clockSlackMs: 2000, ...options });
+  return 'recordingId' in result ? result.recordingId : result.ignore;
+};
+
+describe('with one recording', () => {
+  const live = recording('A', 0, null);
+  const ended = recording('A', 0, 20, last9);
+
+  it.each<[string, SegmentObject, Candidate, string]>([
+    ['while it is live', segment(10, 4), live, 'A'],
+    ['before its start within the slack of the clocks', segment(-2, 0), live, 'A'],
+    ['before its start: left over from an earlier broadcast', segment(-3, 0), live, 'before-start'],
+    ['a day before', segment(-86_400, 7), live, 'before-start'],
+    ['at its very end', segment(20, 9), ended, 'A'],
+    ['right after its end, continuing it', segment(22, 10), ended, 'A'],
+    ['minutes after its end, continuing it', segment(300, 10), ended, 'A'],
+    ['an hour after its end, continuing it', segment(3600, 10), ended, 'after-end'],
+    ['after its end, while the one before is on its way', segment(25, 11), ended, 'A'],
+    ['after its end, into one of its holes', segment(35, 8), ended, 'A'],
+    ['after its end, far beyond its numbers: another broadcast', segment(25, 40), ended, 'after-end'],
+    ['after its end, from another clock: another broadcast', segment(25, 10, 90_000_000), ended, 'after-end'],
+    [
+      'after its end, far behind its numbers: another broadcast',
+      segment(25, 0),
+      recording('A', 0, 20, { lastNumber: 100, lastEndDts90k: 1 }),
+      'after-end',
+    ],
+    ['after its end, under a name it has: another broadcast', segment(25, 3), { ...ended, hasKey: true }, 'after-end'],
+    ['soon after its end, nothing known of it', segment(40, null), ended, 'A'],
+    ['long after its end, nothing known of it', segment(60, null), ended, 'after-end'],
+  ])('an object %s', (_name, object, candidate, expected) => {
+    expect(assign(object, [candidate])).toBe(expected);
+  });
+});
+
+describe('with two recordings of a key', () => {
+  const first = recording('A', 0, 20, last9);
+  const second = recording('B', 23, null);
+
+  it.each<[string, SegmentObject, Candidate[], string]>([
+    ['after both starts is the newer one’s', segment(27, 1), [first, second], 'B'],
+    ['is found whatever the order of the candidates', segment(27, 1), [second, first], 'B'],
+    ['that exactly continues the ended one is its late last segment', segment(26, 10), [first, second], 'A'],
+    ['that continues it by number alone is not', segment(26, 10, 0), [first, second], 'B'],
+    ['that fits both is the running one’s', segment(44, 10), [first, { ...second, ...last9 }], 'B'],
+    [
+      'that fits both, one ahead, is the running one’s',
+      segment(44, 10),
+      [first, { ...second, lastNumber: 8, lastEndDts90k: END_OF_9 - 180_000 }],
+      'B',
+    ],
+    ['before the newer one’s start, still within the older', segment(19, 9), [first, recording('B', 20.5, null)], 'A'],
+    ['between them within the slack is the newer one’s', segment(22, 0), [first, second], 'B'],
+    ['between them before the slack continues the older', segment(20.5, 10), [first, second], 'A'],
+    ['that continues the older long after is not taken', segment(900, 10), [first, second], 'B'],
+    [
+      'that continues the older under a name it has is the newer one’s',
+      segment(26, 10),
+      [{ ...first, hasKey: true }, second],
+      'B',
+    ],
+  ])('an object %s', (_name, object, candidates, expected) => {
+    expect(assign(object, candidates)).toBe(expected);
+  });
+
+  it('that overlap, each segment goes to the newest but for those that continue the older exactly', () => {
+    const older = recording('A', 0, null, last9);
+    const newer = recording('B', 10, null, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000 });
+    expect(assign(segment(22, 10), [older, newer])).toBe('A');
+    expect(assign(segment(22, 2), [older, newer])).toBe('B');
+  });
+
+  it('that both ended, a stray object is left out', () => {
+    const both = [first, recording('B', 23, 40, last9)];
+    expect(assign(segment(100, 77), both)).toBe('after-end');
+  });
+});
+
+describe('without a choice', () => {
+  it('what was captured stays where it is', () => {
+    expect(assign(segment(5, 1), [recording('A', 0, null)], { capturedBy: 'Z' })).toBe('already-captured');
+  });
+
+  it('no recording takes nothing', () => {
+    expect(assign(segment(5, 1), [])).toBe('no-recording');
+  });
+
+  it('the grace after the end is configurable', () => {
+    const ended = recording('A', 0, 20, last9);
+    expect(assign(segment(26, 10), [ended], { endGraceMs: 5000 })).toBe('after-end');
+    expect(assign(segment(25, 10), [ended], { endGraceMs: 5000 })).toBe('A');
+  });
+});

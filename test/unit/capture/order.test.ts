@@ -1,0 +1,339 @@
+/** The order of captured segments in every situation that streams have been seen in. */
+import { type OrderRow, orderSegments } from '../../../lib/capture/order.ts';
+import { row, rows, T0 } from './segments.ts';
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item, i) => ({ item, key: (i * 7919 + 13) % 101 }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}
+
+function ids(all: readonly OrderRow[], ...rest: [Parameters<typeof orderSegments>[1]?]): string {
+  return orderSegments(shuffled(all), ...rest)
+    .ordered.map(({ row: { id }, epoch }) => `${epoch}:${id}`)
+    .join(' ');
+}
+
+const listing = (take: string, epoch: number, from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => `${epoch}:${take}${from + i}`).join(' ');
+
+describe('one numbering', () => {
+  it('is ordered by the numbers in the names', () => {
+    expect(ids(rows(0, 12, 2))).toBe(listing('a', 0, 0, 12));
+  });
+
+  it('is ordered by number, not by name or time, where uploads overtake each other', () => {
+    expect(
+      ids([
+        row({ number: 9, at: 20 }),
+        row({ number: 10, at: 19 }),
+        row({ number: 11, at: 22 }),
+        row({ number: 8, at: 22 }),
+      ]),
+    ).toBe(listing('a', 0, 8, 11));
+  });
+
+  it('takes a segment whose upload was retried for a quarter of a minute', () => {
+    expect(ids([...rows(0, 3, 2), row({ number: 4, at: 27 }), ...rows(5, 14, 12)])).toBe(listing('a', 0, 0, 14));
+  });
+
+  it('takes the very first segment late, once the numbering has gone on', () => {
+    expect(ids([row({ number: 0, at: 37 }), ...rows(1, 25, 4)])).toBe(listing('a', 0, 0, 25));
+  });
+
+  it('takes a backlog that is uploaded newest first after an outage of five minutes', () => {
+    const backlog = [...rows(5, 60, 0)].map((one, i) => ({ ...one, modifiedAtMs: T0 + (420 - i) * 1000 }));
+    expect(ids([...rows(0, 4, 2), ...backlog, ...rows(61, 70, 422)])).toBe(listing('a', 0, 0, 70));
+  });
+
+  it('goes on where only the timestamps are set anew', () => {
+    const anew = rows(5, 9, 12).map((one, i) => ({
+      ...one,
+      firstDts90k: 126_000 + i * 180_000,
+      endDts90k: 306_000 + i * 180_000,
+    }));
+    expect(ids([...rows(0, 4, 2), ...anew])).toBe(listing('a', 0, 0, 9));
+  });
+
+  it('crosses the wrap of the timestamps', () => {
+    const wrapping = rows(0, 5, 2).map((one, i) => {
+      const first = (2 ** 33 - 400_000 + i * 180_000) % 2 ** 33;
+      return { ...one, firstDts90k: first, endDts90k: first + 180_000 };
+    });
+    const order = orderSegments(shuffled(wrapping));
+    expect(order.ordered.map(({ row: { id } }) => id).join(' ')).toBe('a0 a1 a2 a3 a4 a5');
+    expect(order.gaps).toEqual([]);
+  });
+
+  it('without timestamps is ordered all the same', () => {
+    expect(ids(rows(0, 9, 2, { firstDts: null }))).toBe(listing('a', 0, 0, 9));
+  });
+
+  it('of object times in whole seconds is ordered by number', () => {
+    expect(ids(rows(0, 9, 2, { seconds: 1 }).map((one) => ({ ...one, modifiedAtMs: T0 })))).toBe(listing('a', 0, 0, 9));
+  });
+});
+
+describe('an encoder that restarts', () => {
+  it('over the same names begins a new epoch', () => {
+    expect(ids([...rows(0, 9, 2), ...rows(0, 9, 35, { take: 'b' })])).toBe(
+      `${listing('a', 0, 0, 9)} ${listing('b', 1, 0, 9)}`,
+    );
+  });
+
+  it('three times over is three new epochs', () => {
+    const all = ['a', 'b', 'c', 'd'].flatMap((take, i) => rows(0, 4, i * 25, { take }));
+    expect(ids(all)).toBe(['a', 'b', 'c', 'd'].map((take, i) => listing(take, i, 0, 4)).join(' '));
+  });
+
+  it('is noticed when the old begin was never captured', () => {
+    expect(ids([...rows(100, 120, 2), ...rows(0, 5, 52, { take: 'b' })])).toBe(
+      `${listing('a', 0, 100, 120)} ${listing('b', 1, 0, 5)}`,
+    );
+  });
+
+  it('is noticed when its first repeated number comes after some that were free', () => {
+    expect(ids([...rows(3, 8, 8), ...rows(0, 6, 25, { take: 'b' })])).toBe(
+      `${listing('a', 0, 3, 8)} ${listing('b', 1, 0, 6)}`,
+    );
+  });
+
+  it('is noticed when its first two segments overtake each other', () => {
+    const restarted = [
+      row({ number: 1, at: 30, take: 'b' }),
+      row({ number: 0, at: 31, take: 'b' }),
+      ...rows(2, 6, 33, { take: 'b' }),
+    ];
+    expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`0:a0 ${listing('b', 1, 0, 6)}`);
+  });
+
+  it('does not swallow the last segment of the old numbering that comes after it', () => {
+    const late = row({ number: 10, at: 31 });
+    expect(ids([...rows(0, 9, 2), ...rows(0, 5, 26, { take: 'b' }), late])).toBe(
+      `${listing('a', 0, 0, 10)} ${listing('b', 1, 0, 5)}`,
+    );
+  });
+
+  it('at a much higher number begins a new epoch instead of a giant gap', () => {
+    const order = orderSegments([
+      ...rows(0, 9, 2),
+      ...rows(1_696_520_000, 1_696_520_004, 35, { take: 'b', firstDts: null }),
+    ]);
+    expect(order.ordered.map(({ epoch }) => epoch).join('')).toBe('000000000011111');
+    expect(order.gaps).toEqual([]);
+  });
+
+  it('fills no hole of the old numbering', () => {
+    const order = orderSegments([...rows(0, 4, 2), ...rows(6, 9, 14), ...rows(0, 9, 35, { take: 'b' })]);
+    expect(order.ordered.map(({ row: { id } }) => id).join(' ')).toBe(
+      'a0 a1 a2 a3 a4 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9',
+    );
+    expect(order.gaps).toMatchObject([{ epoch: 0, from: 5, to: 5, missing: 1 }]);
+  });
+});
+
+describe('the playlist', () => {
+  it('rules where names count nothing', () => {
+    const names = ['f3', '99', 'a1', '07', 'c5'];
+    const listed = names.map((name, i) =>
+      row({
+        number: Number(name.replace(/\D/g, '')),
+        at: 2 + i * 2,
+        sequence: 40 + i,
+        name: `${name}.ts`,
+        firstDts: i * 180_000,
+      }),
+    );
+    expect(orderSegments(shuffled(listed)).ordered.map(({ row: { name }, number }) => `${number}:${name}`)).toEqual([
+      '40:f3.ts',
+      '41:99.ts',
+      '42:a1.ts',
+      '43:07.ts',
+      '44:c5.ts',
+    ]);
+  });
+
+  it('gives names that it no longer lists their number by the offset of the others', () => {
+    const order = orderSegments([
+      ...rows(0, 3, 2),
+      ...rows(4, 6, 10).map((one, i) => ({ ...one, playlistSequence: 104 + i })),
+    ]);
+    expect(order.ordered.map(({ number }) => number)).toEqual([100, 101, 102, 103, 104, 105, 106]);
+  });
+
+  it('joins names that are used in a circle into one numbering', () => {
+    const ring = Array.from({ length: 25 }, (_, i) =>
+      row({ number: i % 10, at: 2 + i * 2, sequence: i, firstDts: i * 180_000, take: `t${Math.floor(i / 10)}_` }),
+    );
+    const { ordered, gaps } = orderSegments(shuffled(ring));
+    expect(ordered.map(({ number, epoch }) => epoch * 1000 + number)).toEqual(Array.from({ length: 25 }, (_, i) => i));
+    expect(gaps).toEqual([]);
+  });
+
+  it('restarting with the encoder begins a new epoch', () => {
+    const listed = (all: OrderRow[]) => all.map((one) => ({ ...one, playlistSequence: one.number }));
+    expect(ids([...listed(rows(0, 5, 2)), ...listed(rows(0, 5, 25, { take: 'b' }))])).toBe(
+      `${listing('a', 0, 0, 5)} ${listing('b', 1, 0, 5)}`,
+    );
+  });
+
+  it('that lists more than was captured shows a gap at the end', () => {
+    const order = orderSegments(
+      rows(0, 4, 2).map((one) => ({ ...one, playlistSequence: (one.number ?? 0) + 7 })),
+      undefined,
+      [11, 12, 13].map((sequence) => ({ sequence, durationSeconds: 2 })),
+    );
+    expect(order.gaps).toEqual([
+      { epoch: 0, from: 12, to: 13, missing: 2, missingMs: 4000, afterId: 'a4', beforeId: null },
+    ]);
+  });
+});
+
+describe('names of other kinds', () => {
+  it('that carry a clock are ordered without false gaps', () => {
+    const clock = rows(0, 8, 2).map((one, i) => ({
+      ...one,
+      number: 1_696_520_000_000 + i * 2000 + (i % 3) * 7,
+      name: `${i}.ts`,
+    }));
+    const { ordered, gaps } = orderSegments(shuffled(clock));
+    expect(ordered.map(({ row: { id } }) => id).join(' ')).toBe('a0 a1 a2 a3 a4 a5 a6 a7 a8');
+    expect(gaps).toEqual([]);
+  });
+
+  it('that carry a clock show a gap where the media has one', () => {
+    const clock = rows(0, 8, 2).map((one, i) => ({ ...one, number: 1_696_520_000_000 + i * 2000, name: `${i}.ts` }));
+    const { gaps } = orderSegments(clock.filter((_, i) => i !== 4 && i !== 5));
+    expect(gaps).toMatchObject([{ missing: 2, missingMs: 4000, afterId: 'a3', beforeId: 'a6' }]);
+  });
+
+  it('without any number are ordered by the clock of the media', () => {
+    const nameless = rows(0, 6, 2).map((one, i) => ({
+      ...one,
+      number: null,
+      name: `${'gcafbde'[i]}.ts`,
+      modifiedAtMs: T0 + ([2, 5, 4, 8, 9, 12, 15][i] ?? 0) * 1000,
+    }));
+    expect(
+      orderSegments(shuffled(nameless))
+        .ordered.map(({ row: { id } }) => id)
+        .join(' '),
+    ).toBe('a0 a1 a2 a3 a4 a5 a6');
+  });
+
+  it('without number and clock are ordered by time', () => {
+    const blind = rows(0, 6, 2, { firstDts: null }).map((one, i) => ({
+      ...one,
+      number: null,
+      name: `${'gcafbde'[i]}.ts`,
+    }));
+    expect(
+      orderSegments(shuffled(blind))
+        .ordered.map(({ row: { id } }) => id)
+        .join(' '),
+    ).toBe('a0 a1 a2 a3 a4 a5 a6');
+  });
+
+  it('that end in the same digits are told apart by those that vary', () => {
+    const named = rows(0, 11, 2).map((one, i) => ({ ...one, number: 720, name: `seg_${i}_720.ts` }));
+    expect(orderSegments(shuffled(named)).ordered.map(({ number }) => number)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+    ]);
+  });
+
+  it('mixed with a nameless one place it by its timestamps', () => {
+    const nameless = { ...row({ number: 3, at: 8.5 }), number: null, name: 'extra.ts' };
+    expect(
+      orderSegments([...rows(0, 2, 2), nameless, ...rows(4, 6, 10)])
+        .ordered.map(({ row: { id } }) => id)
+        .join(' '),
+    ).toBe('a0 a1 a2 a3 a4 a5 a6');
+  });
+});
+
+describe('repetitions', () => {
+  it('of name and ETag are one segment', () => {
+    const again = { ...row({ number: 3, at: 40 }), id: 'again' };
+    const order = orderSegments([...rows(0, 5, 2), again]);
+    expect(order.ordered).toHaveLength(6);
+    expect(order.duplicates).toEqual([{ row: again, keptId: 'a3', reason: 'same-object' }]);
+  });
+
+  it('with another ETag within the segment’s own duration replace it, the longer one wins', () => {
+    const short = {
+      ...row({ number: 2, at: 6, seconds: 6, take: 'short', firstDts: 1_206_000 }),
+      durationMs: 3000,
+      endDts90k: 1_476_000,
+    };
+    const others = [0, 1, 3].map((number) => row({ number, at: 6 * number, seconds: 6 }));
+    const repaired = row({ number: 2, at: 9, seconds: 6 });
+    const order = orderSegments([...others, short, repaired]);
+    expect(order.ordered.map(({ row: { id } }) => id)).toEqual(['a0', 'a1', 'a2', 'a3']);
+    expect(order.duplicates).toMatchObject([{ row: { id: 'short2' }, keptId: 'a2', reason: 'replaced' }]);
+  });
+});
+
+describe('gaps', () => {
+  it('are missing numbers between captured ones, with the media that is missing', () => {
+    const order = orderSegments([...rows(5, 9, 2), ...rows(12, 14, 16)]);
+    expect(order.gaps).toEqual([
+      { epoch: 0, from: 10, to: 11, missing: 2, missingMs: 4000, afterId: 'a9', beforeId: 'a12' },
+    ]);
+    expect(order.ordered.filter(({ afterGap }) => afterGap).map(({ row: { id } }) => id)).toEqual(['a12']);
+  });
+
+  it('do not exist where the media goes on over a skipped number', () => {
+    const skipping = rows(7, 9, 16).map((one, i) => ({
+      ...one,
+      firstDts90k: 126_000 + (6 + i) * 180_000,
+      endDts90k: 306_000 + (6 + i) * 180_000,
+    }));
+    expect(orderSegments([...rows(0, 5, 2), ...skipping]).gaps).toEqual([]);
+  });
+
+  it('are found between short segments too', () => {
+    const short = rows(0, 9, 2, { seconds: 0.5 }).filter((_, i) => i !== 4);
+    expect(orderSegments(short).gaps).toMatchObject([{ from: 4, to: 4, missing: 1, missingMs: 500 }]);
+  });
+
+  it('do not count the time before the first captured segment or between epochs', () => {
+    expect(orderSegments([...rows(50, 55, 2), ...rows(3, 6, 90, { take: 'b' })]).gaps).toEqual([]);
+  });
+});
+
+describe('what is committed', () => {
+  it('stays, and what belongs before it is late', () => {
+    const committed = [0, 1, 3].map((number, position) => row({ number, at: 2 + number * 2, position }));
+    const order = orderSegments([
+      ...committed,
+      row({ number: 2, at: 30 }),
+      row({ number: 4, at: 10 }),
+      row({ number: 5, at: 12 }),
+    ]);
+    expect(order.ordered.map(({ row: { id } }) => id)).toEqual(['a0', 'a1', 'a3', 'a4', 'a5']);
+    expect(order.late.map(({ row: { id } }) => id)).toEqual(['a2']);
+    expect(order.gaps).toMatchObject([{ from: 2, to: 2 }]);
+  });
+
+  it('keeps its own order even where it would now be another', () => {
+    const committed = [row({ number: 1, at: 4, position: 0 }), row({ number: 0, at: 2, position: 1 })];
+    expect(orderSegments([...committed, row({ number: 2, at: 6 })]).ordered.map(({ row: { id } }) => id)).toEqual([
+      'a1',
+      'a0',
+      'a2',
+    ]);
+  });
+
+  it('is told by a frontier where rows do not say it', () => {
+    const order = orderSegments([...rows(0, 4, 2), ...rows(0, 4, 25, { take: 'b' })], { epoch: 1, number: 2 });
+    expect(order.late.map(({ row: { id } }) => id).join(' ')).toBe('a0 a1 a2 a3 a4 b0 b1');
+    expect(order.ordered.map(({ row: { id } }) => id).join(' ')).toBe('b2 b3 b4');
+  });
+});
+
+describe('no rows', () => {
+  it('have an order too', () => {
+    expect(orderSegments([])).toEqual({ ordered: [], late: [], duplicates: [], gaps: [] });
+  });
+});
