@@ -149,7 +149,9 @@ function readMedia(playlist: ParsedMedia): MediaPlaylist {
 function readMaster(playlist: ParsedMaster): MasterPlaylist {
   const variants: MasterPlaylist['variants'] = [];
   for (const variant of playlist.variants) {
-    const path = safePath(variant.uri ?? '');
+    // A tag without its URI leaves a hole here, or whatever stood in the URI's place.
+    if (typeof variant?.uri !== 'string') continue;
+    const path = safePath(variant.uri);
     const name = path?.at(-1);
     if (path === null || name === undefined || path.length > 2) continue;
     const { width, height } = variant.resolution ?? {};
