@@ -10,6 +10,7 @@ import { type Database, openDatabase } from './platform/database.ts';
 import { createLogger, type Logger } from './platform/logging.ts';
 import { resolveSecrets } from './platform/secrets.ts';
 import type { RecordingContext } from './recordings/context.ts';
+import { PartRepository } from './recordings/part-repository.ts';
 import { RecordingRepository } from './recordings/recording-repository.ts';
 import { SegmentRepository } from './recordings/segment-repository.ts';
 import { createQueues, type Queues } from './services/queues.ts';
@@ -39,6 +40,7 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
     logger,
     recordings: new RecordingRepository(db),
     segments: new SegmentRepository(db),
+    parts: new PartRepository(db),
     store: overrides.store ?? new S3ObjectStore(createS3Client(config)),
     queues: overrides.queues ?? createQueues(config, logger),
     streams: overrides.streams ?? createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT),

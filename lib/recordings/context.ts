@@ -7,6 +7,7 @@ import type { Logger } from '../platform/logging.ts';
 import type { Queues } from '../services/queues.ts';
 import type { StreamService } from '../services/stream-service.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { PartRepository } from './part-repository.ts';
 import { RecordingRepository } from './recording-repository.ts';
 import { SegmentRepository } from './segment-repository.ts';
 
@@ -15,6 +16,7 @@ export interface RecordingContext {
   readonly db: Database;
   readonly recordings: RecordingRepository;
   readonly segments: SegmentRepository;
+  readonly parts: PartRepository;
   readonly store: ObjectStore;
   readonly queues: Queues;
   readonly streams: StreamService;
@@ -27,8 +29,12 @@ export interface RecordingContext {
 }
 
 /** The repositories on one transaction. */
-export function repositoriesOn(client: Queryable): { recordings: RecordingRepository; segments: SegmentRepository } {
-  return { recordings: new RecordingRepository(client), segments: new SegmentRepository(client) };
+export function repositoriesOn(client: Queryable): Pick<RecordingContext, 'recordings' | 'segments' | 'parts'> {
+  return {
+    recordings: new RecordingRepository(client),
+    segments: new SegmentRepository(client),
+    parts: new PartRepository(client),
+  };
 }
 
 /** `now` of the context's clock as a Date. */

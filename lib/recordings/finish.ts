@@ -3,16 +3,21 @@
  * completes the row.
  *
  *   sweep ── more to come? ──yes──► later
- *     └─no─► order, runs ──► file at its final key ──► HEAD as expected? ──► one transaction:
- *            lock row, place segments, nothing unplaced?, completed     (a segment in between: once more)
+ *     └─no─► parts rolled, or too much for one ffmpeg ──► the engine: tail, head, Complete
+ *            else ──► the short way                          │
+ *            stored object as expected? ◄────────────────────┘
+ *            one transaction: lock row, place segments, nothing unplaced?, completed  (a segment in between: once more)
  */
 import { hashStreamKey } from '../platform/logging.ts';
 import type { Lease, WorkResult } from './advance.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { NoSegments, VerificationFailed } from './errors.ts';
-import { orderLedger, type PlannedSegment, planLedgerRuns } from './plan-file.ts';
+import { makeByParts } from './make-by-parts.ts';
+import { orderLedger, planLedgerRuns } from './plan-file.ts';
 import { decideReadiness } from './readiness.ts';
 import type { RecordingFacts } from './recording.ts';
+import { restartGeneration } from './remake.ts';
+import type { LedgerSegment } from './segment-repository.ts';
 import { makeByShortWay } from './short-way.ts';
 import { sweepRecording } from './sweep.ts';
 
@@ -25,6 +30,15 @@ export interface MadeFile {
   readonly facts: RecordingFacts;
 }
 
+/** What the last transaction writes beside the file. */
+interface Completion {
+  readonly file: MadeFile;
+  /** Places of segments that have none yet. */
+  readonly places: ReadonlyArray<{ readonly id: number; readonly position: number; readonly run: number }>;
+  /** Segments whose media is in the file already. */
+  readonly repeated: readonly number[];
+}
+
 /** A segment was captured between the plan and the completion. */
 class SegmentCameMeanwhile extends Error {
   constructor() {
@@ -32,116 +46,133 @@ class SegmentCameMeanwhile extends Error {
   }
 }
 
+/** The engine's second failure on one recording: the next attempt goes the short way. */
+const ENGINE_ATTEMPTS = 2;
+
 /** Finishes under the lease. @throws {NoSegments} and whatever reading, joining and storing throw */
 export async function finishRecording(context: RecordingContext, lease: Lease): Promise<WorkResult> {
   const { recording } = lease;
   const startedMs = context.clock.now();
-  const sweep = await sweepRecording(context, recording.id);
-  const fresh = await context.recordings.find(recording.id);
+  const wait = await waitForSegments(context, lease);
+  if (wait) return wait;
+
+  const { segments, openBytes } = await context.segments.totals(recording.id);
+  if (segments === 0) throw await noSegments(context, lease);
+  const { parts } = await context.parts.totals(recording.id, recording.generation);
+  context.logger.info({ recording_id: recording.id, parts }, `⚙️ Concatenating ${segments} segments…`);
+  const byParts = parts > 0 || openBytes >= context.config.PART_SIZE;
+  const made =
+    byParts && recording.attempts < ENGINE_ATTEMPTS
+      ? await viaParts(context, lease)
+      : await viaShortWay(context, lease, parts);
+  if ('kind' in made) return made;
+  await verifyStored(context, made.file);
+  try {
+    await complete(context, lease, made, startedMs);
+  } catch (error) {
+    if (error instanceof SegmentCameMeanwhile) return { kind: 'later', at: nowOf(context), why: error.message };
+    throw error;
+  }
+  const { key, durationMs, sizeBytes } = made.file;
+  context.logger.info(
+    {
+      recording_id: recording.id,
+      duration_ms: durationMs,
+      bytes: sizeBytes,
+      finish_ms: context.clock.now() - startedMs,
+    },
+    `✅ Recording completed: ${context.config.MINIO_BUCKET}/${key}`,
+  );
+  return { kind: 'done' };
+}
+
+/** Null when no segment is to come any more. */
+async function waitForSegments(context: RecordingContext, lease: Lease): Promise<WorkResult | null> {
+  const sweep = await sweepRecording(context, lease.recording.id);
+  const fresh = await context.recordings.find(lease.recording.id);
   const readiness = decideReadiness(
     {
       nowMs: context.clock.now(),
-      endHeardAtMs: recording.endHeardAt?.getTime() ?? 0,
+      endHeardAtMs: lease.recording.endHeardAt?.getTime() ?? 0,
       lastSegmentAtMs: fresh?.lastSegmentAt?.getTime() ?? null,
       endList: sweep.playlist?.endList ?? false,
       awaited: sweep.awaited,
     },
     context.config.END_GRACE,
   );
-  if (!readiness.ready) return { kind: 'later', at: new Date(readiness.lookAtMs), why: 'segments may still come' };
+  return readiness.ready ? null : { kind: 'later', at: new Date(readiness.lookAtMs), why: 'segments may still come' };
+}
 
-  const rows = await context.segments.list(recording.id);
+async function noSegments(context: RecordingContext, lease: Lease): Promise<NoSegments> {
+  const { id, streamKey } = lease.recording;
+  const rejected = (await context.segments.list(id)).filter((row) => row.state === 'rejected').length;
+  if (rejected > 0) return new NoSegments(`None of the ${rejected} segments of the stream carries usable media`);
+  return new NoSegments(
+    `The bucket ${context.config.LIVE_BUCKET} has no segment of the stream (stream key hash ${hashStreamKey(streamKey)})`,
+  );
+}
+
+async function viaParts(context: RecordingContext, lease: Lease): Promise<Completion | WorkResult> {
+  const outcome = await makeByParts(context, lease);
+  if (outcome.kind === 'again') return { kind: 'later', at: nowOf(context), why: outcome.why };
+  return { file: outcome.file, places: [], repeated: outcome.repeated };
+}
+
+async function viaShortWay(context: RecordingContext, lease: Lease, parts: number): Promise<Completion | WorkResult> {
+  if (parts > 0) {
+    // What the engine has uploaded is given up: the short way makes the file whole, from staging.
+    await restartGeneration(context, lease, 'the engine failed on it');
+  }
+  const rows: LedgerSegment[] = await context.segments.list(lease.recording.id);
   const order = orderLedger(rows);
   const { runs } = planLedgerRuns(order.ordered);
-  const segments = runs.flatMap((run) => run.segments.map((planned) => planned.segment));
-  if (segments.length === 0) {
-    const rejected = rows.filter((row) => row.state === 'rejected').length;
-    throw new NoSegments(
-      rejected > 0
-        ? `None of the ${rejected} segments of the stream carries usable media`
-        : `The bucket ${context.config.LIVE_BUCKET} has no segment of the stream (stream key hash ${hashStreamKey(recording.streamKey)})`,
-    );
-  }
-  context.logger.info(
-    { recording_id: recording.id, runs: runs.length },
-    `⚙️ Concatenating ${segments.length} segments…`,
-  );
-  const made = await makeByShortWay(context, lease, runs);
-  await verifyStored(context, made);
-  const placed = runs.flatMap((run, index) => run.segments.map((planned) => ({ planned, run: index })));
-  const repeated = order.duplicates.map((duplicate) => duplicate.row.segment.id);
-  try {
-    await complete(context, lease, made, placed, repeated, startedMs);
-  } catch (error) {
-    if (error instanceof SegmentCameMeanwhile) return { kind: 'later', at: nowOf(context), why: error.message };
-    throw error;
-  }
-  context.logger.info(
-    {
-      recording_id: recording.id,
-      duration_ms: made.durationMs,
-      bytes: made.sizeBytes,
-      finish_ms: context.clock.now() - startedMs,
-    },
-    `✅ Recording completed: ${context.config.MINIO_BUCKET}/${made.key}`,
-  );
-  return { kind: 'done' };
+  const file = await makeByShortWay(context, lease, runs);
+  const placed = runs.flatMap((run, index) => run.segments.map(({ segment }) => ({ id: segment.id, run: index })));
+  return {
+    file,
+    places: placed.map((place, position) => ({ ...place, position })),
+    repeated: order.duplicates.map((duplicate) => duplicate.row.segment.id),
+  };
 }
 
 /** The stored object has to be what was written: the row says `completed` only of a file that is there. */
-async function verifyStored(context: RecordingContext, made: MadeFile): Promise<void> {
-  const stored = await context.store.head(context.config.MINIO_BUCKET, made.key);
+async function verifyStored(context: RecordingContext, file: MadeFile): Promise<void> {
+  const stored = await context.store.head(context.config.MINIO_BUCKET, file.key);
   if (!stored) throw new VerificationFailed('The finished object is not in the store');
-  if (stored.size !== made.sizeBytes) {
-    throw new VerificationFailed(`The finished object has ${stored.size} bytes, ${made.sizeBytes} were written`);
+  if (stored.size !== file.sizeBytes) {
+    throw new VerificationFailed(`The finished object has ${stored.size} bytes, ${file.sizeBytes} were written`);
   }
-  if (made.etag !== '' && stored.etag !== made.etag) {
+  if (file.etag !== '' && stored.etag !== file.etag) {
     throw new VerificationFailed('The finished object is not the one that was written: its ETag differs');
   }
 }
 
-async function complete(
-  context: RecordingContext,
-  lease: Lease,
-  made: MadeFile,
-  placed: ReadonlyArray<{ planned: PlannedSegment; run: number }>,
-  repeated: readonly number[],
-  startedMs: number,
-): Promise<void> {
-  const { recording, token } = lease;
-  const now = nowOf(context);
+async function complete(context: RecordingContext, lease: Lease, made: Completion, startedMs: number): Promise<void> {
+  const { id } = lease.recording;
+  const { file } = made;
   await context.db.transaction(async (client) => {
     const { recordings, segments } = repositoriesOn(client);
-    await recordings.lockLeased(recording.id, token);
-    await segments.place(
-      recording.id,
-      placed.map(({ planned, run }, position) => ({ id: planned.segment.id, position, run })),
-      null,
-    );
-    if (repeated.length > 0)
-      await segments.markLeftOut(
-        recording.id,
-        repeated,
-        'rejected',
-        'DUPLICATE: the same media is in the recording already',
-      );
+    await recordings.lockLeased(id, lease.token);
+    await segments.place(id, made.places, null);
+    await segments.markLeftOut(id, made.repeated, 'rejected', 'DUPLICATE: the same media is in the recording already');
     // Throwing takes the places back with the transaction: the next try plans with the segment that came.
-    if ((await segments.countUnplaced(recording.id)) > 0) throw new SegmentCameMeanwhile();
+    if ((await segments.countUnplaced(id)) > 0) throw new SegmentCameMeanwhile();
+    const totals = await segments.totals(id);
     await recordings.complete(
-      recording.id,
-      token,
+      id,
+      lease.token,
       {
-        filePath: `${context.config.MINIO_BUCKET}/${made.key}`,
-        durationSeconds: Math.round(made.durationMs / 1000),
-        fileSizeBytes: made.sizeBytes,
+        filePath: `${context.config.MINIO_BUCKET}/${file.key}`,
+        durationSeconds: Math.round(file.durationMs / 1000),
+        fileSizeBytes: file.sizeBytes,
         facts: {
-          ...made.facts,
-          durationMs: made.durationMs,
-          segments: placed.length,
+          ...file.facts,
+          durationMs: file.durationMs,
+          segments: totals.segments,
           finishMs: context.clock.now() - startedMs,
         },
       },
-      now,
+      nowOf(context),
     );
   });
 }

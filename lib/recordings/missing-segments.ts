@@ -3,6 +3,7 @@
  * again after SEGMENT_RETRY_DELAY, at most MAX_RETRY_ATTEMPTS times, and is then a gap in the ledger. One that turns
  * up later is captured all the same.
  */
+import type { Gap } from '../capture/order.ts';
 import { findCandidates } from './capture-notified.ts';
 import { captureSegment } from './capture-segment.ts';
 import { nowOf, type RecordingContext } from './context.ts';
@@ -70,6 +71,35 @@ async function isAwaited(
     'A segment is missing; the recording has a gap there',
   );
   return false;
+}
+
+/**
+ * Which gaps of the order are still waited for: those with a segment that has tries left. A hole that cannot be named
+ * segment by segment is waited for as long as a named one would be.
+ */
+export function openGaps(
+  rows: readonly LedgerSegment[],
+  gaps: readonly Gap[],
+  settings: Pick<RecordingContext['config'], 'MAX_RETRY_ATTEMPTS' | 'SEGMENT_RETRY_DELAY'>,
+  nowMs: number,
+): Set<number> {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const settled = new Set(
+    rows
+      .filter(
+        (row) => row.state === 'rejected' || (row.state === 'missing' && row.attempts >= settings.MAX_RETRY_ATTEMPTS),
+      )
+      .map((row) => row.sourceKey),
+  );
+  const patienceMs = settings.MAX_RETRY_ATTEMPTS * settings.SEGMENT_RETRY_DELAY;
+  const isOpen = (gap: Gap): boolean => {
+    const [before, behind] = [byId.get(Number(gap.afterId)), byId.get(Number(gap.beforeId))];
+    if (!before || !behind) return false;
+    const names = gap.missing > LARGEST_HOLE ? [] : namesInHole(before, gap);
+    if (names.length === 0) return nowMs - behind.capturedAt.getTime() < patienceMs;
+    return names.some((want) => !settled.has(want.key));
+  };
+  return new Set(gaps.filter(isOpen).map((gap) => Number(gap.afterId)));
 }
 
 /** Keys that the playlist lists or that the numbering implies, and that no row of the ledger holds. */

@@ -229,6 +229,33 @@ export class RecordingRepository {
     if (!mine) throw new LeaseLost(`Recording ${id} was taken over by another worker`);
   }
 
+  async saveEngineState(id: string, token: string, state: unknown): Promise<void> {
+    await this.#db.query('UPDATE recordings SET engine_state = $3 WHERE id = $1 AND lease_token = $2', [
+      id,
+      token,
+      JSON.stringify(state),
+    ]);
+  }
+
+  /** @throws {LeaseLost} the upload is then an orphan */
+  async saveUpload(id: string, token: string, uploadId: string): Promise<void> {
+    const mine = await this.#changed('UPDATE recordings SET upload_id = $3 WHERE id = $1 AND lease_token = $2', [
+      id,
+      token,
+      uploadId,
+    ]);
+    if (!mine) throw new LeaseLost(`Recording ${id} was taken over by another worker`);
+  }
+
+  /** Forgets the upload and begins the next generation of the file. */
+  async restart(id: string, token: string, now: Date): Promise<void> {
+    await this.#db.query(
+      `UPDATE recordings SET generation = generation + 1, upload_id = NULL, engine_state = NULL, updated_at = $3
+        WHERE id = $1 AND lease_token = $2`,
+      [id, token, now],
+    );
+  }
+
   /** processing → completed; the lease ends with it. */
   async complete(
     id: string,

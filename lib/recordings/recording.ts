@@ -22,6 +22,16 @@ export interface RecordingFacts {
   readonly durationMs?: number;
   readonly segments?: number;
   readonly engine?: 'short-way' | 'parts';
+  readonly parts?: number;
+  readonly tracks?: ReadonlyArray<{
+    readonly kind: string;
+    readonly codec: string;
+    readonly samples: number;
+    readonly durationMs: number;
+    readonly bytes: number;
+  }>;
+  /** What the object will be when the upload is completed, written down before asking for it. */
+  readonly completing?: { readonly uploadId: string; readonly sizeBytes: number; readonly etag: string | null };
   readonly finishMs?: number;
   readonly reconnects?: ReadonlyArray<{ readonly endedAt: string; readonly resumedAt: string }>;
 }

@@ -2,6 +2,7 @@
  * Makes a finished recording anew: for a segment that came after completion, and when somebody asks for a retry.
  * The old file stays where it is, served, until the new one replaces it in one step.
  */
+import type { Lease } from './advance.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { RecordingNotFound, WrongState } from './errors.ts';
 
@@ -32,11 +33,42 @@ export async function retryRecording(context: RecordingContext, recordingId: str
   await context.queues.requestAdvance(recordingId, `retry:${context.clock.now()}`);
 }
 
+/**
+ * Gives up the upload of the current generation: all places are taken back, and the file is made anew from staging,
+ * late segments included. The caller holds the lease.
+ */
+export async function restartGeneration(context: RecordingContext, lease: Lease, why: string): Promise<void> {
+  const { id } = lease.recording;
+  const before = await context.db.transaction(async (client) => {
+    const { recordings, segments, parts } = repositoriesOn(client);
+    const locked = await recordings.lockLeased(id, lease.token);
+    await segments.clearPlaces(id);
+    await parts.removeAll(id);
+    await recordings.restart(id, lease.token, nowOf(context));
+    return locked;
+  });
+  context.logger.warn(
+    { recording_id: id, generation: before.generation + 1, why },
+    'The file is made anew from its staged segments',
+  );
+  if (!before.uploadId) return;
+  await context.store
+    .abortUpload(context.config.MINIO_BUCKET, before.objectKey, before.uploadId)
+    .catch((error: unknown) => {
+      context.logger.warn(
+        { err: error, recording_id: id },
+        'Could not abort an upload that is given up; the healer will',
+      );
+    });
+}
+
 async function reopen(context: RecordingContext, recordingId: string, from: 'failed' | 'completed'): Promise<boolean> {
   return context.db.transaction(async (client) => {
-    const { recordings, segments } = repositoriesOn(client);
+    const { recordings, segments, parts } = repositoriesOn(client);
     const reopened = await recordings.reopen(recordingId, from, nowOf(context));
-    if (reopened) await segments.clearPlaces(recordingId);
-    return reopened;
+    if (!reopened) return false;
+    await segments.clearPlaces(recordingId);
+    await parts.removeAll(recordingId);
+    return true;
   });
 }

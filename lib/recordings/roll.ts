@@ -1,7 +1,209 @@
-/** Rolls parts while a recording is live. */
+/**
+ * Rolls parts: pending segments become media bytes at their final place in the upload, while the stream is live.
+ *
+ *   plan (pure) ─► fetch staged ─► rollPart (ffmpeg -c copy, index) ─► UploadPart n ─► one transaction:
+ *   lock row by lease, part row with ETag, size and sample index, places of its segments, engine state
+ *
+ * Killed before the transaction, the step is repeated: the same segments make the same bytes, and a part sent twice
+ * replaces itself. Part 1 is kept in staging, since the head that precedes it is known only at the end.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RolledPart, type RollState, type RunSlice, rollPart } from '../ffmpeg/roll.ts';
+import { UploadMissing } from '../storage/errors.ts';
+import { heldPartKey } from '../storage/keys.ts';
 import type { Lease, WorkResult } from './advance.ts';
-import type { RecordingContext } from './context.ts';
+import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
+import { type EngineState, mergeWarnings, readEngineState } from './engine-state.ts';
+import { settleFinalKey } from './final-key.ts';
+import { openGaps } from './missing-segments.ts';
+import { MAX_PARTS, partBytes } from './part-size.ts';
+import { orderLedger } from './plan-file.ts';
+import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
+import { restartGeneration } from './remake.ts';
+import { withScratch } from './scratch.ts';
+import { fetchStaged } from './stage-runs.ts';
 
-export async function rollRecording(_context: RecordingContext, _lease: Lease): Promise<WorkResult> {
-  return { kind: 'done' };
+/** S3 refuses to complete an upload with a smaller part before the last. */
+export const MIN_PART_BYTES = 5 * 1024 * 1024;
+const FFMPEG_TIMEOUT_MS = 300_000;
+
+/** Rolls every part that is due while a recording is live. */
+export async function rollRecording(context: RecordingContext, lease: Lease): Promise<WorkResult> {
+  for (;;) {
+    const rolled = await rollNextPart(context, lease, false);
+    if (rolled.kind === 'nothing') return { kind: 'done' };
+    if (rolled.kind === 'restarted')
+      return { kind: 'later', at: nowOf(context), why: 'the upload was lost; the file is made anew' };
+    if (lease.signal.aborted) return { kind: 'later', at: nowOf(context), why: 'the time of this function is over' };
+  }
+}
+
+export type RollOutcome =
+  | { readonly kind: 'rolled'; readonly partNumber: number }
+  /** No part is due; what the plan found on the way. */
+  | { readonly kind: 'nothing'; readonly plan: PartPlan }
+  /** The upload was gone: all places are taken back, and the next generation begins. */
+  | { readonly kind: 'restarted' };
+
+/**
+ * Rolls the next part, if there is one: in `last` mode whatever is left, else only a full one.
+ * @throws what planning, fetching, ffmpeg and storing throw; repeating it is safe
+ */
+export async function rollNextPart(context: RecordingContext, lease: Lease, last: boolean): Promise<RollOutcome> {
+  const recording = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
+  const state = readEngineState(recording.engineState);
+  const { parts } = await context.parts.totals(recording.id, recording.generation);
+  const partNumber = parts + 1;
+  if (partNumber > MAX_PARTS) throw new Error(`A recording has at most ${MAX_PARTS} parts`);
+  const wanted = partBytes(partNumber, context.config.PART_SIZE);
+  const rows = await context.segments.listForOrder(recording.id);
+  const gaps = last ? new Set<number>() : openGaps(rows, orderLedger(rows).gaps, context.config, context.clock.now());
+  // A container that wastes more than two thirds on its own packets asks for more segments to fill a part.
+  for (let target = wanted; ; target *= 2) {
+    const plan = planPart(rows, {
+      tail: state?.tail ?? null,
+      runs: state?.runs ?? 0,
+      partBytes: target,
+      last,
+      isOpenGap: (id) => gaps.has(id),
+    });
+    if (!plan.part) return { kind: 'nothing', plan };
+    const { part } = plan;
+    const isEnd = last && countSegments(part) === plan.open;
+    const done = await withScratch(context, recording, async (folder) => {
+      const rolled = await makePart(context, lease, part, state?.roll, folder);
+      if (rolled.mediaBytes < MIN_PART_BYTES && !isEnd) return false;
+      return storePart(context, lease, { recording, partNumber, part, rolled, state });
+    });
+    if (done === 'upload-lost') {
+      await restartGeneration(context, lease, 'the multipart upload is gone');
+      return { kind: 'restarted' };
+    }
+    if (done) return { kind: 'rolled', partNumber };
+  }
+}
+
+function countSegments(part: PlannedPart): number {
+  return part.slices.reduce((sum, slice) => sum + slice.segments.length, 0);
+}
+
+async function makePart(
+  context: RecordingContext,
+  lease: Lease,
+  part: PlannedPart,
+  state: RollState | undefined,
+  folder: string,
+): Promise<RolledPart> {
+  const ffmpeg = await context.ffmpeg();
+  const slices: RunSlice[] = [];
+  for (const slice of part.slices) {
+    const read = async (planned: PlannedPart['slices'][number]['segments']) =>
+      (await Promise.all(planned.map((one) => fetchStaged(context, one.segment)))).map(({ bytes }) => ({ bytes }));
+    slices.push({
+      startsRun: slice.startsRun,
+      segments: await read(slice.segments),
+      following: await read(slice.following),
+    });
+  }
+  return rollPart({
+    ffmpegPath: ffmpeg.path,
+    workDir: join(folder, 'roll'),
+    slices,
+    state,
+    timeoutMs: FFMPEG_TIMEOUT_MS,
+    signal: lease.signal,
+  });
+}
+
+interface RolledStep {
+  readonly recording: Lease['recording'];
+  readonly partNumber: number;
+  readonly part: PlannedPart;
+  readonly rolled: RolledPart;
+  readonly state: EngineState | null;
+}
+
+async function storePart(context: RecordingContext, lease: Lease, step: RolledStep): Promise<true | 'upload-lost'> {
+  const { recording, partNumber, part, rolled } = step;
+  // Segments may hold nothing that a file can carry; they have their place then, but no part.
+  const stored = rolled.mediaBytes === 0 ? null : await sendMedia(context, lease, step);
+  if (stored === 'upload-lost') return stored;
+  const next: EngineState = {
+    version: 1,
+    roll: rolled.state,
+    tail: part.tail,
+    runs: part.runs,
+    warnings: mergeWarnings(step.state?.warnings ?? [], rolled.warnings),
+  };
+  await context.db.transaction(async (client) => {
+    const { recordings, segments, parts } = repositoriesOn(client);
+    await recordings.lockLeased(recording.id, lease.token);
+    if (stored)
+      await parts.put(
+        recording.id,
+        recording.generation,
+        { partNumber, ...stored, size: rolled.mediaBytes, sampleIndex: rolled.index },
+        nowOf(context),
+      );
+    const places = part.slices.flatMap((slice) =>
+      slice.segments.map((planned) => ({ id: planned.segment.id, run: slice.run })),
+    );
+    await segments.place(
+      recording.id,
+      places.map((place, index) => ({ ...place, position: part.firstPosition + index })),
+      partNumber,
+    );
+    await recordings.saveEngineState(recording.id, lease.token, next);
+  });
+  context.logger.info(
+    {
+      recording_id: recording.id,
+      part: partNumber,
+      bytes: rolled.mediaBytes,
+      segments: countSegments(part),
+      samples: rolled.samples,
+    },
+    'Rolled a part',
+  );
+  for (const warning of rolled.warnings) context.logger.warn({ recording_id: recording.id, part: partNumber }, warning);
+  return true;
+}
+
+/** Part 1 waits in staging; the others go to the upload, which is opened for the first of them. */
+async function sendMedia(
+  context: RecordingContext,
+  lease: Lease,
+  step: RolledStep,
+): Promise<{ etag: string | null; heldKey: string | null } | 'upload-lost'> {
+  const { recording, partNumber, rolled } = step;
+  const bucket = context.config.MINIO_BUCKET;
+  const bytes = await readFile(rolled.mediaPath);
+  if (partNumber === 1) {
+    const heldKey = heldPartKey(recording.id, recording.generation, 1);
+    await context.store.put(bucket, heldKey, bytes, 'application/octet-stream');
+    return { etag: null, heldKey };
+  }
+  const upload = await openUpload(context, lease, recording);
+  try {
+    const { etag } = await context.store.uploadPart(bucket, upload.key, upload.uploadId, partNumber, bytes);
+    return { etag, heldKey: null };
+  } catch (error) {
+    if (error instanceof UploadMissing) return 'upload-lost';
+    throw error;
+  }
+}
+
+/** The recording's open upload. One that is created and then not committed is an orphan; the healer aborts those. */
+export async function openUpload(
+  context: RecordingContext,
+  lease: Lease,
+  recording: Lease['recording'],
+): Promise<{ key: string; uploadId: string }> {
+  const fresh = (await context.recordings.find(recording.id)) ?? recording;
+  if (fresh.uploadId) return { key: fresh.objectKey, uploadId: fresh.uploadId };
+  const key = await settleFinalKey(context, lease);
+  const uploadId = await context.store.createUpload(context.config.MINIO_BUCKET, key, 'video/mp4');
+  await context.recordings.saveUpload(recording.id, lease.token, uploadId);
+  return { key, uploadId };
 }

@@ -1,0 +1,15 @@
+/** How large a part is: a pure function of its number, so that 10,000 parts always suffice. */
+
+/** S3 allows part numbers 1 to 10,000 and objects of 5 TiB. */
+export const MAX_PARTS = 10_000;
+const STEP_PARTS = 1000;
+const LARGEST_PART_BYTES = 2 * 1024 ** 3;
+
+/**
+ * Bytes that have to be pending before part `partNumber` is rolled. It doubles every thousand parts: with the default
+ * of 16 MiB, parts 1 to 1000 hold 16 GiB, and all 10,000 more than 5 TiB. A part above 2 GiB would not fit a function.
+ */
+export function partBytes(partNumber: number, firstPartBytes: number): number {
+  const doublings = Math.floor((partNumber - 1) / STEP_PARTS);
+  return Math.min(LARGEST_PART_BYTES, firstPartBytes * 2 ** doublings);
+}
