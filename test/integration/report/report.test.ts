@@ -1,0 +1,143 @@
+/** The completeness report over HTTP, of recordings that the service made, and the hash that comes after. */
+import { createHash } from 'node:crypto';
+import { routes } from '../../../functions/playback.ts';
+import { hashFiles } from '../../../lib/recordings/report-hash.ts';
+import { reportSchema } from '../../../lib/recordings/report-schemas.ts';
+import { type Caller, callerOf } from '../../support/lambda.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { finishedRecording, objectBytes, startRecording } from '../playback/recorded.ts';
+
+let harness: Harness;
+let hls: Hls;
+let call: Caller;
+
+beforeAll(async () => {
+  [harness, hls] = await Promise.all([
+    startHarness(),
+    makeHls({ seconds: 12, segmentSeconds: 2, fps: '30000/1001', bframes: 2, audio: [{ codec: 'aac' }] }),
+  ]);
+  call = callerOf(routes, harness.context);
+});
+afterAll(() => harness.stop());
+
+async function reportOf(id: string) {
+  const answer = await call('GET', `/recording/${id}/report`);
+  expect(answer.status).toBe(200);
+  return reportSchema.parse(answer.json.report);
+}
+
+describe('the report of a recording', () => {
+  it('says that everything is there, when it is', async () => {
+    const recording = await finishedRecording(harness, hls);
+    const report = await reportOf(recording.id);
+    expect(report).toMatchObject({
+      status: 'completed',
+      complete: true,
+      segments: { expected: 6, captured: 6, left_out: 0, damaged: 0 },
+      left_out: [],
+      gaps: [],
+      failure: null,
+    });
+    expect(report.runs).toHaveLength(1);
+    expect(report.media_duration_ms).toBeGreaterThan(11_900);
+    expect(report.media_duration_ms).toBeLessThan(12_100);
+    expect(Math.abs(report.av_offset_ms.start ?? 1000)).toBeLessThan(100);
+    expect(Math.abs(report.av_offset_ms.end ?? 1000)).toBeLessThan(100);
+  });
+
+  it('names what is missing, where it is and how long it is', async () => {
+    const recording = await finishedRecording(harness, hls, [2]);
+    const report = await reportOf(recording.id);
+    expect(report.complete).toBe(false);
+    expect(report.segments).toEqual({ expected: 6, captured: 5, left_out: 1, damaged: 0 });
+    expect(report.left_out).toMatchObject([{ name: 'segment_002.ts', number: 2, state: 'missing' }]);
+    expect(report.gaps).toHaveLength(1);
+    const [gap] = report.gaps;
+    expect(gap).toMatchObject({ from: 2, to: 2, missing: 1 });
+    expect(Math.abs((gap?.media_at_ms ?? 0) - 4000)).toBeLessThan(150);
+    expect(Math.abs((gap?.length_ms ?? 0) - 2000)).toBeLessThan(150);
+    expect(report.runs.map((run) => run.reason)).toEqual(['start', 'gap']);
+  });
+
+  it('never tells the stream key', async () => {
+    const recording = await finishedRecording(harness, hls, [3]);
+    const { text } = await call('GET', `/recording/${recording.id}/report`);
+    expect(text).not.toContain(recording.streamKey);
+  });
+
+  it('speaks of what is captured so far while the stream goes on, and is never complete then', async () => {
+    const recording = await startRecording(harness, hls);
+    await recording.upload(0, 1);
+    expect(await reportOf(recording.id)).toMatchObject({
+      status: 'recording',
+      complete: false,
+      segments: { expected: 2, captured: 2 },
+      wall_clock_duration_ms: null,
+      sha256: null,
+    });
+    await recording.upload(2);
+    expect(await reportOf(recording.id)).toMatchObject({ segments: { captured: 3 } });
+  });
+
+  it('gives the reason of a failure', async () => {
+    const recording = await startRecording(harness, hls);
+    await recording.end();
+    expect(await reportOf(recording.id)).toMatchObject({
+      status: 'failed',
+      complete: false,
+      failure: { code: 'NO_SEGMENTS' },
+    });
+  });
+
+  it('is 404 for a recording that there is not', async () => {
+    const answer = await call('GET', '/recording/3f2a5b7e-0000-4000-8000-000000000000/report');
+    expect(answer.status).toBe(404);
+    expect(answer.json).toEqual({ error: 'Recording not found' });
+  });
+});
+
+describe('the hash of the file', () => {
+  it('is null until the background work has computed it, and then that of the bytes in the store', async () => {
+    await hashFiles(harness.context, 10_000);
+    const recording = await finishedRecording(harness, hls);
+    expect((await reportOf(recording.id)).sha256).toBeNull();
+    expect(await hashFiles(harness.context, 10_000)).toBe(1);
+    const bytes = await objectBytes(harness, `${recording.streamKey}.mp4`);
+    expect((await reportOf(recording.id)).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+    expect(await hashFiles(harness.context, 10_000)).toBe(0);
+  });
+
+  it('goes on where the last round stopped', async () => {
+    await hashFiles(harness.context, 10_000);
+    const recording = await finishedRecording(harness, hls);
+    // A clock that runs out with every look ends each round after its first piece.
+    let now = Date.now();
+    const clock = { ...harness.context.clock, now: () => (now += 1000) };
+    const hurried = harness.variant({}, { clock });
+    let rounds = 0;
+    while ((await reportOf(recording.id)).sha256 === null) {
+      await hashFiles(hurried, 1500);
+      rounds += 1;
+      expect(rounds).toBeLessThan(200);
+    }
+    expect(rounds).toBeGreaterThan(2);
+    const bytes = await objectBytes(harness, `${recording.streamKey}.mp4`);
+    expect((await reportOf(recording.id)).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  it('is computed again for a file that was made anew', async () => {
+    const recording = await finishedRecording(harness, hls, [5]);
+    await hashFiles(harness.context, 10_000);
+    const before = (await reportOf(recording.id)).sha256;
+    await recording.upload(5);
+    await harness.drain();
+    expect(await recording.row()).toMatchObject({ status: 'completed', generation: 2 });
+    expect((await reportOf(recording.id)).sha256).toBeNull();
+    await hashFiles(harness.context, 10_000);
+    const bytes = await objectBytes(harness, `${recording.streamKey}.mp4`);
+    const after = (await reportOf(recording.id)).sha256;
+    expect(after).toBe(createHash('sha256').update(bytes).digest('hex'));
+    expect(after).not.toBe(before);
+  });
+});
