@@ -10,7 +10,7 @@ import { codecOf } from '../mp4/sample-entry.ts';
 import { decodeIndex } from '../mp4/sample-index.ts';
 import { concatList } from './concat-list.ts';
 import { FfmpegFailed } from './errors.ts';
-import { adtsFilter } from './fragment.ts';
+import { adtsFilter, isWorthSaying } from './fragment.ts';
 import { joinByEngine } from './join-by-engine.ts';
 import { type RollState, rollPart } from './roll.ts';
 import { hardenedInput, runFfmpeg } from './run.ts';
@@ -93,7 +93,7 @@ async function concat(
       timeoutMs,
       ...(signal === undefined ? {} : { signal }),
     });
-    return warnings;
+    return warnings.filter(isWorthSaying);
   } catch (error) {
     if (!(error instanceof FfmpegFailed) || error.exitCode === null) throw error;
     // The demuxer looks only at the first seconds of a run: a track that begins later has no description.

@@ -13,6 +13,8 @@ export interface FragmentJob {
   readonly outputPath: string;
   /** In the order of the input's program map, which is ffmpeg's. */
   readonly streams: readonly SliceStream[];
+  /** Added to every time stamp, 90 kHz. */
+  readonly addTicks: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -33,7 +35,7 @@ export const WIDE_PROBE = ['-probesize', '1000000000', '-analyzeduration', '1000
 export async function makeFragments(job: FragmentJob): Promise<Fragments> {
   try {
     const { warnings } = await remux(job, job.streams);
-    return { streams: job.streams, warnings };
+    return { streams: job.streams, warnings: warnings.filter(isWorthSaying) };
   } catch (error) {
     if (!(error instanceof FfmpegFailed) || error.exitCode === null || job.streams.length === 1) throw error;
     return await withoutUndescribable(job, error);
@@ -55,7 +57,18 @@ async function withoutUndescribable(job: FragmentJob, failure: FfmpegFailed): Pr
   }
   if (good.length === 0) throw failure;
   const { warnings: said } = await remux(job, good);
-  return { streams: good, warnings: [...warnings, ...said] };
+  return { streams: good, warnings: [...warnings, ...said.filter(isWorthSaying)] };
+}
+
+/**
+ * What ffmpeg says of every small slice, of every track of AC-3, and what its decoders say when they look into a slice
+ * that begins between two key frames, is no news to an operator: nothing is decoded into the recording.
+ */
+const NO_NEWS =
+  /Could not detect TS packet size|codec frame size is not set|^\[(h264|hevc|mpeg\w*|aac\w*|mp[123]\w*|e?ac3)\]/;
+
+export function isWorthSaying(warning: string): boolean {
+  return !NO_NEWS.test(warning);
 }
 
 async function remux(job: FragmentJob, streams: readonly SliceStream[]): Promise<RunResult> {
@@ -77,13 +90,18 @@ function fragmentArgs(job: FragmentJob, streams: readonly SliceStream[]): string
   const filters = streams.flatMap((stream, at) => adtsFilter(stream, at));
   return [
     '-copyts',
-    ...hardenedInput(job.inputPath, 'mpegts', WIDE_PROBE),
+    ...hardenedInput(job.inputPath, 'mpegts', [...WIDE_PROBE, '-itsoffset', secondsOf(job.addTicks)]),
     ...maps,
     ...['-c', 'copy', '-copyinkf', '-avoid_negative_ts', 'disabled', '-muxdelay', '0', '-muxpreload', '0'],
     ...filters,
     ...['-video_track_timescale', '90000', '-use_editlist', '0', '-f', 'mp4'],
     ...['-movflags', 'frag_keyframe+delay_moov+default_base_moof+frag_discont', `file:${job.outputPath}`],
   ];
+}
+
+/** Microseconds are fine enough to come back to the same tick. */
+function secondsOf(ticks90k: number): string {
+  return (ticks90k / 90_000).toFixed(6);
 }
 
 /** Named, not automatic: a frame that is not ADTS is then left out with a warning instead of ending the remux. */

@@ -138,7 +138,7 @@ async function fragmentsOf(plan: Slice, options: RollOptions) {
   try {
     await writeFile(inputPath, plan.ts);
     const { ffmpegPath, timeoutMs, signal } = options;
-    const job = { ffmpegPath, inputPath, outputPath, streams: plan.streams, timeoutMs };
+    const job = { ffmpegPath, inputPath, outputPath, streams: plan.streams, addTicks: plan.addTicks, timeoutMs };
     const made = await makeFragments(signal === undefined ? job : { ...job, signal });
     return { ...made, bytes: await readFile(outputPath) };
   } finally {

@@ -10,19 +10,27 @@
 import { bytesOfSplitFrame, frameLengthOf } from './audio-frames.ts';
 import { firstAccessUnit, nalCodec, parameterSets } from './parameter-sets.ts';
 import { assemble } from './ts-assemble.ts';
-import { PACKET, pesHeader, ticksSince } from './ts-packets.ts';
+import { PACKET, pesHeader, ticksSince, WRAP } from './ts-packets.ts';
 import { type ElementaryKind, type ElementaryStream, ProgramReader } from './ts-program.ts';
 import { type PesStart, pesBytes, scanStreams } from './ts-scan.ts';
 
 const SECOND = 90_000;
 /** Room below the first time stamp of a slice, for decoding times ahead of presentation. */
 const LEAD_SECONDS = 10;
+/**
+ * Stamps are moved by multiples of this, 1024 s. Where a PES packet holds several audio frames, libavformat counts the
+ * later ones' times in whole frames from 0 (av_add_stable), so a time depends on where the clock stands. 1024 s are a
+ * whole number of 90 kHz ticks and, for every sample rate and frame length in use, a period of that rounding.
+ */
+const STEADY = 1024 * SECOND;
 
 /** What the next slice of the same run must know. JSON; some hundred bytes. */
 export interface RunCarry {
   /** A time stamp of the stream, and the same instant on the recording's clock. */
   readonly anchorRaw: number;
   readonly anchor90k: number;
+  /** The recording's clock less libavformat's, which does not wrap within a run. */
+  readonly offset90k: number;
   readonly streams: readonly ElementaryStream[];
   /** By PID: bytes at the beginning of the next payload that the slice before has taken. */
   readonly taken: Readonly<Record<string, number>>;
@@ -45,7 +53,7 @@ export interface SliceStream {
   /** Which of its kind, and which of all, in the run's map. */
   readonly ordinal: number;
   readonly position: number;
-  /** Samples from this decoding time on are the next slice's; in ticks as written. */
+  /** Samples from this decoding time on are the next slice's; on the slice's clock. */
   readonly endDts: number | undefined;
   /** Parameter sets put before the first access unit, to be taken off the first sample again. */
   readonly prefix: readonly Uint8Array[];
@@ -55,7 +63,9 @@ export interface Slice {
   /** For ffmpeg: a map of exactly these streams, their packets, stamps moved. Empty when there is nothing to remux. */
   readonly ts: Uint8Array;
   readonly streams: readonly SliceStream[];
-  /** Whole seconds by which the stamps as written lie before the recording's clock. */
+  /** What ffmpeg must add to the stamps (`-itsoffset`) to come to the slice's clock, in ticks. */
+  readonly addTicks: number;
+  /** Whole seconds by which the slice's clock is behind the recording's. */
   readonly shiftSeconds: number;
   /** The run goes on, but what follows did not reach to the next PES packet of every stream: plan again with more. */
   readonly wantsMore: boolean;
@@ -75,16 +85,27 @@ export function planSlice(input: SliceInput): Slice {
     .filter((stream) => stream.kind !== undefined)
     .flatMap((stream) => cutOf(ts, stream, starts, end, known));
   const active = cuts.filter((cut) => cut.first !== undefined);
-  const clock = clockOf(active, input.from);
+  const clock = clockOf(cuts, active, input.from);
   const warnings = leftOut(streams, starts);
   if (clock === undefined)
-    return { ts: new Uint8Array(), streams: [], shiftSeconds: 0, wantsMore: false, carry: known, warnings };
+    return {
+      ts: new Uint8Array(),
+      streams: [],
+      addTicks: 0,
+      shiftSeconds: 0,
+      wantsMore: false,
+      carry: known,
+      warnings,
+    };
   const absolute = (raw: number) => clock.anchor90k + ticksSince(raw, clock.anchorRaw);
   const earliest = Math.min(...active.map((cut) => absolute(cut.first?.dts ?? 0)));
   const shiftSeconds = Math.floor(earliest / SECOND) - LEAD_SECONDS;
-  const written = (raw: number) => absolute(raw) - shiftSeconds * SECOND;
+  const onSlice = (raw: number) => absolute(raw) - shiftSeconds * SECOND;
+  const steps = Math.floor((earliest - clock.offset90k - LEAD_SECONDS * SECOND) / STEADY);
+  const addTicks = clock.offset90k + steps * STEADY - shiftSeconds * SECOND;
+  const written = (raw: number) => onSlice(raw) - addTicks;
   const ordinals = ordinalsOf(streams);
-  const carry = carryOn(ts, cuts, streams, known, absolute);
+  const carry = carryOn(ts, cuts, streams, known, absolute, clock.offset90k);
   const assembled = assemble(ts, active, known, written);
   return {
     ts: assembled.ts,
@@ -93,9 +114,10 @@ export function planSlice(input: SliceInput): Slice {
       kind: cut.kind,
       ordinal: ordinals.get(cut.stream.pid)?.ordinal ?? 0,
       position: ordinals.get(cut.stream.pid)?.position ?? 0,
-      endDts: cut.next === undefined ? undefined : written(cut.next.dts),
+      endDts: cut.next === undefined ? undefined : onSlice(cut.next.dts),
       prefix: assembled.prefixes.get(cut.stream.pid) ?? [],
     })),
+    addTicks,
     shiftSeconds,
     wantsMore: input.following.length > 0 && active.some((cut) => cut.next === undefined),
     carry,
@@ -154,17 +176,20 @@ function payloadOf(ts: Uint8Array, pid: number, start: PesStart): Uint8Array {
   return bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0);
 }
 
+type Clock = Pick<RunCarry, 'anchorRaw' | 'anchor90k' | 'offset90k'>;
+
 /** A run's clock begins with its first presentation time, whichever stream has it. */
-function clockOf(
-  active: readonly Cut[],
-  from: SliceInput['from'],
-): { anchorRaw: number; anchor90k: number } | undefined {
+function clockOf(cuts: readonly Cut[], active: readonly Cut[], from: SliceInput['from']): Clock | undefined {
   if ('anchorRaw' in from) return active.length === 0 ? undefined : from;
-  const stamps = active.flatMap((cut) => (cut.first === undefined ? [] : [cut.first.pts]));
+  // Also of a stream whose first packet is in what follows: it may lie behind and be earlier all the same.
+  const stamps = cuts.flatMap((cut) => cut.starts.slice(0, 1).map((start) => start.pts));
   const [some] = stamps;
-  if (some === undefined) return undefined;
+  if (some === undefined || active.length === 0) return undefined;
   const anchorRaw = stamps.reduce((least, stamp) => (ticksSince(stamp, least) < 0 ? stamp : least), some);
-  return { anchorRaw, anchor90k: from.start90k };
+  // libavformat counts down to 0 where the first stamp it sees is within a minute of the wrap (update_wrap_reference).
+  const firstSeen = active.flatMap((cut) => cut.first ?? []).reduce((a, b) => (b.packet < a.packet ? b : a)).dts;
+  const lavf = anchorRaw - (firstSeen >= WRAP - 60 * SECOND && anchorRaw > WRAP / 2 ? WRAP : 0);
+  return { anchorRaw, anchor90k: from.start90k, offset90k: from.start90k - lavf };
 }
 
 function leftOut(streams: readonly ElementaryStream[], starts: ReadonlyMap<number, readonly PesStart[]>): string[] {
@@ -190,6 +215,7 @@ function carryOn(
   streams: readonly ElementaryStream[],
   known: RunCarry | undefined,
   absolute: (raw: number) => number,
+  offset90k: number,
 ): RunCarry {
   const lasts = cuts.flatMap((cut) => cut.starts.slice(0, cut.own).slice(-1));
   const anchorRaw = lasts.reduce((best, start) => (start.packet > best.packet ? start : best)).dts;
@@ -201,7 +227,7 @@ function carryOn(
     const units = latestSets(ts, cut) ?? known?.parameterSets[pid];
     if (units !== undefined) sets[pid] = units;
   }
-  return { anchorRaw, anchor90k: absolute(anchorRaw), streams, taken, parameterSets: sets };
+  return { anchorRaw, anchor90k: absolute(anchorRaw), offset90k, streams, taken, parameterSets: sets };
 }
 
 function latestSets(ts: Uint8Array, cut: Cut): readonly string[] | undefined {

@@ -55,7 +55,9 @@ export async function runEngine(
 }
 
 function slicesOf(run: EngineRun): RunSlice[] {
-  const sources = run.segments.map((segment): SegmentSource => (typeof segment === 'string' ? { path: segment } : { bytes: segment }));
+  const sources = run.segments.map(
+    (segment): SegmentSource => (typeof segment === 'string' ? { path: segment } : { bytes: segment }),
+  );
   const counts = run.perPart ?? [1];
   const slices: RunSlice[] = [];
   for (let from = 0, part = 0; from < sources.length; part++) {
