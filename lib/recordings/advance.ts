@@ -43,6 +43,10 @@ export async function advanceRecording(
   const token = context.newId();
   const recording = await context.recordings.acquireLease(recordingId, token, nowOf(context), nowOf(context, LEASE_MS));
   if (!recording) return lookAgain(context, recordingId);
+  // Rolling that failed waits its time, however many segments come meanwhile; the end of the stream does not.
+  if (recording.status === 'recording' && recording.nextAttemptAt && recording.nextAttemptAt > nowOf(context)) {
+    return context.recordings.releaseLease(recordingId, token);
+  }
   const abort = new AbortController();
   const timers = [
     setInterval(() => void renew(context, recordingId, token, abort), LEASE_MS / 3),
