@@ -10,6 +10,7 @@ import { type Database, openDatabase } from './platform/database.ts';
 import { createLogger, type Logger } from './platform/logging.ts';
 import { resolveSecrets } from './platform/secrets.ts';
 import type { RecordingContext } from './recordings/context.ts';
+import { type MediaEngine, mediaEngine } from './recordings/media-engine.ts';
 import { PartRepository } from './recordings/part-repository.ts';
 import { RecordingRepository } from './recordings/recording-repository.ts';
 import { SegmentRepository } from './recordings/segment-repository.ts';
@@ -27,6 +28,7 @@ export interface Overrides {
   readonly streams?: StreamService;
   readonly newId?: () => string;
   readonly ffmpeg?: () => Promise<Ffmpeg>;
+  readonly media?: MediaEngine;
 }
 
 /** Builds the context of all use cases. Opens no connection yet. */
@@ -47,6 +49,7 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
     clock: overrides.clock ?? systemClock,
     newId: overrides.newId ?? randomUUID,
     ffmpeg: overrides.ffmpeg ?? rememberFfmpeg(logger),
+    media: overrides.media ?? mediaEngine,
   };
 }
 

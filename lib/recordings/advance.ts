@@ -48,13 +48,9 @@ export async function advanceRecording(
     return context.recordings.releaseLease(recordingId, token);
   }
   const abort = new AbortController();
-  const timers = [
-    setInterval(() => void renew(context, recordingId, token, abort), LEASE_MS / 3),
-    setTimeout(
-      () => abort.abort(new Error('the time of this function is over')),
-      Math.max(0, Math.min(remainingMs() - STOP_EARLY_MS, 2 ** 31 - 1)),
-    ),
-  ];
+  const done = new AbortController();
+  void keepLease(context, recordingId, token, abort, done.signal);
+  void stopInTime(context, remainingMs() - STOP_EARLY_MS, abort, done.signal);
   try {
     const lease = { recording, token, signal: abort.signal };
     const result =
@@ -64,7 +60,7 @@ export async function advanceRecording(
   } catch (error) {
     await settle(context, { recording, token, signal: abort.signal }, error);
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    done.abort();
   }
 }
 
@@ -73,6 +69,31 @@ async function lookAgain(context: RecordingContext, recordingId: string): Promis
   const recording = await context.recordings.find(recordingId);
   if (recording?.status !== 'processing') return;
   await context.queues.requestAdvance(recordingId, `lease:${recording.leaseToken}`, LEASE_MS / 1000);
+}
+
+async function keepLease(
+  context: RecordingContext,
+  recordingId: string,
+  token: string,
+  abort: AbortController,
+  done: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await context.clock.sleep(LEASE_MS / 3, done);
+    if (done.aborted || abort.signal.aborted) return;
+    await renew(context, recordingId, token, abort);
+  }
+}
+
+async function stopInTime(
+  context: RecordingContext,
+  afterMs: number,
+  abort: AbortController,
+  done: AbortSignal,
+): Promise<void> {
+  // Longer than a timer can wait is no limit.
+  await context.clock.sleep(Math.max(0, Math.min(afterMs, 2 ** 31 - 1)), done);
+  if (!done.aborted) abort.abort(new Error('the time of this function is over'));
 }
 
 async function renew(

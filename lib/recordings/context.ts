@@ -7,6 +7,7 @@ import type { Logger } from '../platform/logging.ts';
 import type { Queues } from '../services/queues.ts';
 import type { StreamService } from '../services/stream-service.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { MediaEngine } from './media-engine.ts';
 import { PartRepository } from './part-repository.ts';
 import { RecordingRepository } from './recording-repository.ts';
 import { SegmentRepository } from './segment-repository.ts';
@@ -26,6 +27,7 @@ export interface RecordingContext {
   readonly newId: () => string;
   /** The ffmpeg binary; looked for on first use. @throws {FfmpegMissing} */
   readonly ffmpeg: () => Promise<Ffmpeg>;
+  readonly media: MediaEngine;
 }
 
 /** The repositories on one transaction. */

@@ -4,7 +4,6 @@
  * costs the tail and the head, however long the recording is.
  */
 import { createHash } from 'node:crypto';
-import { buildHead } from '../mp4/head.ts';
 import { ObjectMissing, UploadMissing } from '../storage/errors.ts';
 import type { Lease } from './advance.ts';
 import type { RecordingContext } from './context.ts';
@@ -43,7 +42,7 @@ export async function makeByParts(context: RecordingContext, lease: Lease): Prom
 async function assemble(context: RecordingContext, lease: Lease): Promise<MadeFile | null> {
   const recording = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
   const parts = await context.parts.list(recording.id, recording.generation);
-  const head = buildHead({
+  const head = context.media.buildHead({
     parts: parts.map((part) => ({ index: part.sampleIndex, bytes: part.size })),
     createdMs: recording.startedAt.getTime(),
   });

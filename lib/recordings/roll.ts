@@ -9,7 +9,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RolledPart, type RollState, type RunSlice, rollPart } from '../ffmpeg/roll.ts';
+import type { RolledPart, RollState, RunSlice } from '../ffmpeg/roll.ts';
 import { UploadMissing } from '../storage/errors.ts';
 import { heldPartKey } from '../storage/keys.ts';
 import type { Lease, WorkResult } from './advance.ts';
@@ -24,8 +24,8 @@ import { restartGeneration } from './remake.ts';
 import { withScratch } from './scratch.ts';
 import { fetchStaged } from './stage-runs.ts';
 
-/** S3 refuses to complete an upload with a smaller part before the last. */
-export const MIN_PART_BYTES = 5 * 1024 * 1024;
+/** S3 refuses to complete an upload with a smaller part before the last. PART_SIZE is never below it outside of tests. */
+const MIN_PART_BYTES = 5 * 1024 * 1024;
 const FFMPEG_TIMEOUT_MS = 300_000;
 
 /** Rolls every part that is due while a recording is live. */
@@ -73,7 +73,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
     const isEnd = last && countSegments(part) === plan.open;
     const done = await withScratch(context, recording, async (folder) => {
       const rolled = await makePart(context, lease, part, state?.roll, folder);
-      if (rolled.mediaBytes < MIN_PART_BYTES && !isEnd) return false;
+      if (rolled.mediaBytes < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
       return storePart(context, lease, { recording, partNumber, part, rolled, state });
     });
     if (done === 'upload-lost') {
@@ -106,7 +106,7 @@ async function makePart(
       following: await read(slice.following),
     });
   }
-  return rollPart({
+  return context.media.rollPart({
     ffmpegPath: ffmpeg.path,
     workDir: join(folder, 'roll'),
     slices,

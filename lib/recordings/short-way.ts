@@ -3,7 +3,6 @@
  * recording shorter than a part takes, and the reference the engine is compared with.
  */
 import type { Run } from '../capture/runs.ts';
-import { joinShortWay } from '../ffmpeg/concat.ts';
 import type { Lease } from './advance.ts';
 import type { RecordingContext } from './context.ts';
 import { settleFinalKey } from './final-key.ts';
@@ -23,7 +22,7 @@ export async function makeByShortWay(
   const ffmpeg = await context.ffmpeg();
   return withScratch(context, lease.recording, async (dir) => {
     const segments = runs.map((run) => run.segments.map((planned) => planned.segment));
-    const joined = await joinShortWay({
+    const joined = await context.media.joinShortWay({
       ffmpegPath: ffmpeg.path,
       dir,
       runs: await stageRuns(context, segments, dir, lease.signal),
