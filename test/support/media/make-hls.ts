@@ -3,9 +3,10 @@
  * and fast. Each picture carries its frame number (clock.ts). What was made once is kept in .cache/media.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clockFilter } from './clock.ts';
+import { withBandReplication } from './he-aac.ts';
 import { ffmpeg, ffmpegBinary } from './tools.ts';
 
 /** Part of the cache key: raise it when what is made for the same shape changes. */
@@ -13,7 +14,8 @@ const RECIPE = 4;
 const CACHE = join(import.meta.dirname, '../../../.cache/media');
 
 export type VideoCodec = 'h264' | 'hevc' | 'none';
-export type AudioCodec = 'aac' | 'mp3' | 'ac3';
+/** `he-aac` is constructed (he-aac.ts): the encoders at hand do not make it. */
+export type AudioCodec = 'aac' | 'he-aac' | 'mp3' | 'ac3';
 
 export interface AudioShape {
   readonly codec: AudioCodec;
@@ -101,6 +103,9 @@ export async function openHls(dir: string): Promise<Hls> {
 }
 
 async function generate(shape: StreamShape, dir: string): Promise<void> {
+  for (const [at, track] of audioOf(shape).entries()) {
+    if (track.codec === 'he-aac') await makeHeAac(shape, track, join(dir, heAacName(at)));
+  }
   await ffmpeg(
     [...inputArgs(shape), ...mapArgs(shape), ...videoArgs(shape), ...audioArgs(shape), ...outputArgs(shape)],
     {
@@ -119,17 +124,39 @@ function inputArgs(shape: StreamShape): string[] {
     const size = `${shape.width ?? 320}x${shape.height ?? 180}`;
     args.push('-f', 'lavfi', '-t', `${shape.seconds}`, '-i', `testsrc=s=${size}:r=${frameRate(shape)}`);
   }
-  for (const track of shape.audio ?? [{ codec: 'aac' }]) {
+  for (const [at, track] of audioOf(shape).entries()) {
     const delay = track.delaySeconds ?? 0;
-    // A beep at every full second over a quiet tone.
-    const source = `sine=f=330:b=4:r=${track.sampleRate ?? 48_000}`;
-    args.push('-itsoffset', `${delay}`, '-f', 'lavfi', '-t', `${shape.seconds - delay}`, '-i', source);
+    const seconds = `${shape.seconds - delay}`;
+    const input = track.codec === 'he-aac' ? ['-i', heAacName(at)] : ['-f', 'lavfi', '-t', seconds, '-i', beeps(track)];
+    args.push('-itsoffset', `${delay}`, ...input);
   }
   return args;
 }
 
+function audioOf(shape: StreamShape): readonly AudioShape[] {
+  return shape.audio ?? [{ codec: 'aac' }];
+}
+
+/** A beep at every full second over a quiet tone. */
+function beeps(track: AudioShape): string {
+  return `sine=f=330:b=4:r=${track.sampleRate ?? 48_000}`;
+}
+
+function heAacName(track: number): string {
+  return `he-${track}.aac`;
+}
+
+/** HE-AAC codes half the sample rate, and is extended to the whole. */
+async function makeHeAac(shape: StreamShape, track: AudioShape, path: string): Promise<void> {
+  const seconds = `${shape.seconds - (track.delaySeconds ?? 0)}`;
+  const source = beeps({ ...track, sampleRate: (track.sampleRate ?? 48_000) / 2 });
+  const encoder = ['-c:a', 'aac', '-ac', `${track.channels ?? 2}`, '-b:a', '64k', '-f', 'adts', path];
+  await ffmpeg(['-v', 'error', '-f', 'lavfi', '-t', seconds, '-i', source, ...encoder]);
+  await writeFile(path, withBandReplication(await readFile(path)));
+}
+
 function mapArgs(shape: StreamShape): string[] {
-  const inputs = (shape.video === 'none' ? 0 : 1) + (shape.audio ?? [{ codec: 'aac' }]).length;
+  const inputs = (shape.video === 'none' ? 0 : 1) + audioOf(shape).length;
   return Array.from({ length: inputs }, (_, input) => ['-map', `${input}`]).flat();
 }
 
@@ -156,10 +183,15 @@ function videoArgs(shape: StreamShape): string[] {
   return [...common, ...rate, '-c:v', 'libx264', '-preset', 'ultrafast', '-x264-params', params];
 }
 
-const AUDIO_ENCODERS: Readonly<Record<AudioCodec, string>> = { aac: 'aac', mp3: 'libmp3lame', ac3: 'ac3' };
+const AUDIO_ENCODERS: Readonly<Record<AudioCodec, string>> = {
+  aac: 'aac',
+  'he-aac': 'copy',
+  mp3: 'libmp3lame',
+  ac3: 'ac3',
+};
 
 function audioArgs(shape: StreamShape): string[] {
-  return (shape.audio ?? [{ codec: 'aac' } as const]).flatMap((track, index) => [
+  return audioOf(shape).flatMap((track, index) => [
     `-c:a:${index}`,
     AUDIO_ENCODERS[track.codec],
     `-b:a:${index}`,

@@ -187,6 +187,8 @@ export async function assertFaststart(file: string): Promise<void> {
 
 /** Decodes everything; throws with ffmpeg's words when any packet is damaged. */
 export async function fullDecode(file: string): Promise<void> {
-  const { stderr } = await ffmpeg(['-v', 'error', '-xerror', '-i', file, '-map', '0', '-f', 'null', '-']);
+  // Old versions give up when a track begins much later than the others.
+  const queue = ['-max_muxing_queue_size', '100000'];
+  const { stderr } = await ffmpeg(['-v', 'error', '-xerror', '-i', file, '-map', '0', ...queue, '-f', 'null', '-']);
   if (stderr.trim() !== '') throw new Error(`decoding ${file}: ${stderr.slice(0, 2000)}`);
 }
