@@ -107,14 +107,19 @@ async function findOwner(
   const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
   if (mine) return { recordingId: mine.recordingId };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
+  const modifiedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
+  // A recording that was cut at its greatest length has no late rest: what follows continues it exactly, and is the next's.
+  const open = candidates.filter(
+    (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),
+  );
   const described = await Promise.all(
-    candidates.map((candidate) => describeCandidate(context, candidate, candidates.length > 1 ? key : null)),
+    open.map((candidate) => describeCandidate(context, candidate, open.length > 1 ? key : null)),
   );
   return assignSegment(
     {
       key,
       etag: fetched.etag,
-      modifiedAtMs: fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0),
+      modifiedAtMs,
       number: parsed.number,
       firstDts90k: probe?.firstDts90k ?? null,
     },

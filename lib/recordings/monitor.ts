@@ -8,6 +8,8 @@ import { nowOf, type RecordingContext } from './context.ts';
 import { recordStreamEvent } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
 import { removeStaging } from './remove-staging.ts';
+import { applyRetention } from './retention.ts';
+import { splitLongRecordings } from './split-long.ts';
 import { sweepRecording } from './sweep.ts';
 
 /** One invocation ticks for a minute, until the next one takes over. */
@@ -47,8 +49,10 @@ export async function tick(context: RecordingContext): Promise<void> {
   );
   await duty(context, 'update durations', () => context.segments.updateDurations(nowOf(context)));
   await duty(context, 'end stale recordings', () => endStale(context));
+  await duty(context, 'split long recordings', () => splitLongRecordings(context));
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));
+  await duty(context, 'apply retention', () => applyRetention(context));
 }
 
 async function duty(

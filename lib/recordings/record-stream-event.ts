@@ -121,10 +121,11 @@ async function carryOut(
   }
 }
 
-async function insertRecording(
+/** Opens a recording under the first free key. The caller holds the stream's row lock. */
+export async function insertRecording(
   context: RecordingContext,
   recordings: RecordingRepository,
-  event: StreamEvent,
+  event: Pick<StreamEvent, 'streamId' | 'streamKey' | 'userId' | 'source'>,
   startedAt: Date,
   lostStart: boolean,
 ): Promise<string> {

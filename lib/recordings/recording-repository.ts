@@ -32,7 +32,8 @@ export interface ListFilter {
   readonly limit: number;
   readonly status?: RecordingStatus | undefined;
   readonly streamId?: string | undefined;
-  readonly before?: { readonly startedAt: Date; readonly id: string } | undefined;
+  /** The last row of the page before, its start as PostgreSQL writes it: a Date would lose the microseconds. */
+  readonly before?: { readonly startedAt: string; readonly id: string } | undefined;
 }
 
 const LIVE_STATES = `status IN ('recording', 'processing')`;
@@ -54,7 +55,7 @@ export class RecordingRepository {
       `SELECT ${COLUMNS} FROM recordings
         WHERE ($2::text IS NULL OR status = $2::recording_status)
           AND ($3::uuid IS NULL OR stream_id = $3)
-          AND ($4::timestamptz IS NULL OR (started_at, id) < (${utc('$4')}, $5::uuid))
+          AND ($4::timestamp IS NULL OR (started_at, id) < ($4::timestamp, $5::uuid))
         ORDER BY started_at DESC, id DESC LIMIT $1`,
       [
         filter.limit,
@@ -307,6 +308,20 @@ export class RecordingRepository {
         WHERE id = $1 AND status = $2::recording_status AND staging_removed_at IS NULL`,
       [id, from, now],
     );
+  }
+
+  /** Finished recordings, completed or failed, that ended before a time. */
+  async findExpired(before: Date, limit: number): Promise<Recording[]> {
+    return this.#many(
+      `SELECT ${COLUMNS} FROM recordings
+        WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')} ORDER BY completed_at LIMIT $2`,
+      [before, limit],
+    );
+  }
+
+  /** Deletes a finished recording's row and all that hangs on it. False where it is not finished (any more). */
+  async remove(id: string): Promise<boolean> {
+    return this.#changed(`DELETE FROM recordings WHERE id = $1 AND status IN ('completed', 'failed')`, [id]);
   }
 
   /** Finished recordings whose staging nobody needs any more. */

@@ -21,7 +21,8 @@ export async function removeStaging(context: RecordingContext): Promise<void> {
   }
 }
 
-async function removePrefix(context: RecordingContext, prefix: string): Promise<number> {
+/** Deletes every object below a prefix of the bucket `recordings`; returns how many there were. */
+export async function removePrefix(context: RecordingContext, prefix: string): Promise<number> {
   const bucket = context.config.MINIO_BUCKET;
   let removed = 0;
   for (;;) {

@@ -35,6 +35,11 @@ export function heldPartKey(recordingId: string, generation: number, partNumber:
   return `${stagingPrefix(recordingId)}parts/${generation}-${partNumber}`;
 }
 
+/** Every prefix that belongs to one recording alone: what goes with it when it is deleted. */
+export function recordingPrefixes(recordingId: string): string[] {
+  return [stagingPrefix(recordingId), `clips/${recordingId}/`, `pictures/${recordingId}/`];
+}
+
 /** The recording id in a staging key, or null where the key is none. */
 export function recordingOfStagingKey(key: string): string | null {
   return /^\.staging\/([0-9a-f-]{36})\//.exec(key)?.[1] ?? null;

@@ -1,0 +1,116 @@
+/** Retention, the greatest length of a recording, and metrics, on the embedded back ends. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
+import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
+import { applyRetention } from '../../../lib/recordings/retention.ts';
+import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import { type Harness, startHarness } from '../../support/service-harness.ts';
+
+let harness: Harness;
+let hls: Hls;
+
+beforeAll(async () => {
+  [harness, hls] = await Promise.all([
+    startHarness(),
+    makeHls({ seconds: 8, segmentSeconds: 2, fps: '25', audio: [{ codec: 'aac' }] }),
+  ]);
+});
+afterAll(() => harness.stop());
+
+const newStream = () => ({ streamId: randomUUID(), streamKey: `key-${randomUUID().slice(0, 8)}` });
+
+async function upload(streamKey: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const key = `${streamKey}/${basename(path)}`;
+    await harness.store.put('live-segments', key, await readFile(path), 'video/mp2t');
+    await captureNotified(harness.context, [key]);
+  }
+}
+
+async function record(): Promise<{ streamId: string; streamKey: string }> {
+  const stream = newStream();
+  await harness.tell('stream.started', stream);
+  await upload(stream.streamKey, hls.segments);
+  await harness.tell('stream.ended', stream);
+  await harness.drain();
+  return stream;
+}
+
+const recordingsOf = (streamId: string) => harness.context.recordings.list({ limit: 10, streamId });
+
+/** The harness's back ends, some days later. */
+const later = (days: number, env: Record<string, string>) => {
+  const { clock } = harness.context;
+  return harness.variant(env, { clock: { ...clock, now: () => clock.now() + days * 86_400_000 } });
+};
+
+describe('retention', () => {
+  it('keeps everything for ever by default', async () => {
+    const stream = await record();
+    await applyRetention(later(10_000, { RETENTION_DRY_RUN: 'false' }));
+    expect(await recordingsOf(stream.streamId)).toHaveLength(1);
+  });
+
+  it('deletes nothing in a dry run', async () => {
+    const stream = await record();
+    await applyRetention(later(8, { RETENTION_DAYS: '7' }));
+    expect(await recordingsOf(stream.streamId)).toHaveLength(1);
+    expect(await harness.store.head('recordings', `${stream.streamKey}.mp4`)).not.toBeNull();
+  });
+
+  it('deletes file, staging and row of what is older, and only that', async () => {
+    const stream = await record();
+    const [row] = await recordingsOf(stream.streamId);
+    await applyRetention(later(6, { RETENTION_DAYS: '7', RETENTION_DRY_RUN: 'false' }));
+    expect(await recordingsOf(stream.streamId)).toHaveLength(1);
+
+    await applyRetention(later(8, { RETENTION_DAYS: '7', RETENTION_DRY_RUN: 'false' }));
+    expect(await recordingsOf(stream.streamId)).toEqual([]);
+    expect(await harness.store.head('recordings', `${stream.streamKey}.mp4`)).toBeNull();
+    expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects).toEqual([]);
+  });
+});
+
+describe('a recording that reaches MAX_RECORDING_DURATION', () => {
+  it('is completed, and the stream goes on in the next recording', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream, new Date(Date.now() - 3_600_000));
+    await upload(stream.streamKey, hls.segments.slice(0, 2));
+    const limited = harness.variant({ MAX_RECORDING_DURATION: '30m' });
+    await splitLongRecordings(limited);
+    await splitLongRecordings(limited);
+    await upload(stream.streamKey, hls.segments.slice(2));
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+
+    const rows = await recordingsOf(stream.streamId);
+    expect(rows).toMatchObject([
+      { status: 'completed', startSource: 'max-duration', durationSeconds: 4 },
+      { status: 'completed', endSource: 'max-duration', durationSeconds: 4 },
+    ]);
+    expect(new Set(rows.map((row) => row.filePath)).size).toBe(2);
+  });
+});
+
+describe('metrics', () => {
+  it('count what the database has, for Prometheus and for CloudWatch', async () => {
+    await record();
+    const snapshot = await readMetrics(harness.context);
+    expect(snapshot.recordings.completed).toBeGreaterThan(0);
+    expect(snapshot.segments.captured).toBeGreaterThanOrEqual(4);
+    expect(snapshot.finishSeconds.p95).toBeGreaterThanOrEqual(0);
+    expect(snapshot.captureLagSeconds.p95).not.toBeNull();
+
+    const text = await toPrometheus(snapshot);
+    expect(text).toContain(`recording_recordings{status="completed"} ${snapshot.recordings.completed}`);
+    expect(text).toMatch(/^recording_finish_seconds\{quantile="0\.95"\} [\d.e-]+$/m);
+    const emf = toEmf(snapshot, Date.UTC(2025, 9, 5));
+    expect(emf).toMatchObject({
+      _aws: { Timestamp: Date.UTC(2025, 9, 5) },
+      FinishLatencyP95: snapshot.finishSeconds.p95,
+    });
+  });
+});
