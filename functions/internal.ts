@@ -1,10 +1,19 @@
-/** What only the services around us may ask for: another try, and the video a recording became. */
+/** What only the services around us may ask for: another try, the video a recording became, events once more. */
 import { getContext } from '../lib/composition.ts';
-import { type HttpHandler, type HttpRoute, httpHandler, json, readJsonBody, readUuid } from '../lib/platform/http.ts';
-import { patchBody, recordingAnswer } from '../lib/recordings/api-schemas.ts';
+import {
+  type HttpHandler,
+  type HttpRoute,
+  httpHandler,
+  json,
+  readJsonBody,
+  readQuery,
+  readUuid,
+} from '../lib/platform/http.ts';
+import { patchBody, recordingAnswer, replayAnswer, replayQuery } from '../lib/recordings/api-schemas.ts';
 import type { RecordingContext } from '../lib/recordings/context.ts';
 import { RecordingNotFound } from '../lib/recordings/errors.ts';
 import { setVideo } from '../lib/recordings/import-recording.ts';
+import { replayEvents } from '../lib/recordings/outbox.ts';
 import { getRecording } from '../lib/recordings/read-recordings.ts';
 import { retryRecording } from '../lib/recordings/remake.ts';
 
@@ -22,6 +31,11 @@ const patch: HttpHandler<RecordingContext> = async (event, context) => {
   return json(200, { recording: await getRecording(context, id) });
 };
 
+const replay: HttpHandler<RecordingContext> = async (event, context) => {
+  const id = readUuid(event, 'id', noSuchId);
+  return json(202, { replayed: await replayEvents(context, id, readQuery(event, replayQuery).from_sequence) });
+};
+
 export const routes: readonly HttpRoute<RecordingContext>[] = [
   {
     method: 'POST',
@@ -35,6 +49,19 @@ export const routes: readonly HttpRoute<RecordingContext>[] = [
         202: { description: 'It is being made again', schema: recordingAnswer },
         409: { description: 'It has not failed, or its segments are gone' },
       },
+    },
+  },
+  {
+    method: 'POST',
+    path: '/recording/{id}/events/replay',
+    access: 'internal',
+    handler: replay,
+    doc: {
+      tag: 'Events',
+      summary: 'Send the events of a recording again',
+      description: 'To all targets, in order, with the ids they had. The signature covers the body, not the query.',
+      query: replayQuery,
+      answers: { 202: { description: 'They are being sent', schema: replayAnswer } },
     },
   },
   {

@@ -14,8 +14,11 @@ import { type MediaEngine, mediaEngine } from './recordings/media-engine.ts';
 import { PartRepository } from './recordings/part-repository.ts';
 import { RecordingRepository } from './recordings/recording-repository.ts';
 import { SegmentRepository } from './recordings/segment-repository.ts';
+import { createOutboundTargets, type OutboundTarget } from './services/outbound-targets.ts';
 import { createQueues, type Queues } from './services/queues.ts';
 import { createStreamService, type StreamService } from './services/stream-service.ts';
+import { createVodService, type VodService } from './services/vod-service.ts';
+import { createDownloadLinks, type DownloadLinks } from './storage/download-links.ts';
 import { createS3Client, type ObjectStore, S3ObjectStore } from './storage/object-store.ts';
 
 /** What a test may replace; everything else is made from the configuration. */
@@ -26,6 +29,9 @@ export interface Overrides {
   readonly store?: ObjectStore;
   readonly queues?: Queues;
   readonly streams?: StreamService;
+  readonly vod?: VodService;
+  readonly outbound?: readonly OutboundTarget[];
+  readonly links?: DownloadLinks;
   readonly newId?: () => string;
   readonly ffmpeg?: () => Promise<Ffmpeg>;
   readonly media?: MediaEngine;
@@ -46,6 +52,9 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
     store: overrides.store ?? new S3ObjectStore(createS3Client(config)),
     queues: overrides.queues ?? createQueues(config, logger),
     streams: overrides.streams ?? createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT),
+    vod: overrides.vod ?? createVodService(config.VOD_SERVICE_URL, config.VOD_SERVICE_TIMEOUT),
+    outbound: overrides.outbound ?? createOutboundTargets(config),
+    links: overrides.links ?? createDownloadLinks(config),
     clock: overrides.clock ?? systemClock,
     newId: overrides.newId ?? randomUUID,
     ffmpeg: overrides.ffmpeg ?? rememberFfmpeg(logger),

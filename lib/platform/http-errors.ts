@@ -9,7 +9,7 @@ const PUBLIC_ERRORS: Readonly<Record<string, { statusCode: number; message?: str
   WRONG_STATE: { statusCode: 409 },
   IMPORT_UNDER_WAY: { statusCode: 409 },
   IMPORT_REFUSED: { statusCode: 422 },
-  TOKEN_REFUSED: { statusCode: 403 },
+  TOKEN_REFUSED: { statusCode: 401 },
   DATABASE_UNAVAILABLE: { statusCode: 503, message: 'The database is not available, try again' },
   STORAGE_UNAVAILABLE: { statusCode: 503, message: 'The object store is not available, try again' },
   STORAGE_ACCESS_DENIED: { statusCode: 503, message: 'The object store is not available, try again' },

@@ -1,6 +1,7 @@
 /** The shapes of the API's requests and answers as schemas: what handlers check with and openapi.json is made from. */
 import { z } from 'zod';
 import { streamKeySchema } from '../capture/segment-name.ts';
+import { visibility } from '../services/vod-service.ts';
 
 /** Any UUID, in lower case. */
 export const uuid = z.uuid().transform((id) => id.toLowerCase());
@@ -60,3 +61,48 @@ export const s3EventBody = z
 export const patchBody = z
   .strictObject({ video_id: uuid.nullable().describe('null takes the video away again') })
   .meta({ id: 'RecordingPatch' });
+
+export const importBody = z
+  .strictObject({
+    recording_id: uuid.optional().describe('As in the path, if it is given'),
+    title: z.string().trim().min(1).max(200),
+    description: z.string().max(5000).default(''),
+    category: z.string().trim().min(1).max(100).default('general'),
+    visibility: visibility.default('private'),
+  })
+  .meta({ id: 'ImportRequest' });
+export const importAnswer = z.object({ recording_id: z.uuid(), video_id: z.uuid() });
+
+const eventType = z.enum(['recording.started', 'recording.completed', 'recording.failed', 'recording.reopened']);
+
+export const eventSchema = z
+  .object({
+    id: z.uuid().describe('The webhook-id of its deliveries; the same when it is sent again'),
+    type: eventType,
+    timestamp: second,
+    data: z.looseObject({
+      sequence: z.int().min(1).describe('1, 2, 3 … within the recording'),
+      recording: recordingSchema.describe('As it was then'),
+      failure: z.object({ code: z.string() }).optional(),
+    }),
+  })
+  .meta({ id: 'RecordingEvent' });
+
+export const eventsAnswer = z.object({
+  events: z.array(
+    z.object({
+      event: eventSchema,
+      deliveries: z.object({ pending: z.int(), delivered: z.int(), dead: z.int() }).describe('Over all targets'),
+    }),
+  ),
+});
+export const replayQuery = z.object({
+  from_sequence: z.coerce
+    .number('must be a whole number')
+    .int('must be a whole number')
+    .min(1, 'must be 1 or more')
+    .max(2 ** 31 - 1, 'is too large')
+    .default(1)
+    .describe('The first event to send again'),
+});
+export const replayAnswer = z.object({ replayed: z.int().min(0) });

@@ -4,8 +4,11 @@ import type { Clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import type { Logger } from '../platform/logging.ts';
+import type { OutboundTarget } from '../services/outbound-targets.ts';
 import type { Queues } from '../services/queues.ts';
 import type { StreamService } from '../services/stream-service.ts';
+import type { VodService } from '../services/vod-service.ts';
+import type { DownloadLinks } from '../storage/download-links.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { MediaEngine } from './media-engine.ts';
 import { PartRepository } from './part-repository.ts';
@@ -21,6 +24,10 @@ export interface RecordingContext {
   readonly store: ObjectStore;
   readonly queues: Queues;
   readonly streams: StreamService;
+  readonly vod: VodService;
+  /** Who is told of events. */
+  readonly outbound: readonly OutboundTarget[];
+  readonly links: DownloadLinks;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Fresh random UUIDs. */

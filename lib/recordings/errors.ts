@@ -36,3 +36,9 @@ export class StagedSegmentMissing extends ServiceError {
   readonly code = 'STAGED_SEGMENT_MISSING';
   readonly retryable = false;
 }
+
+/** Somebody is importing this recording into the VOD Service right now. */
+export class ImportUnderWay extends ServiceError {
+  readonly code = 'IMPORT_UNDER_WAY';
+  readonly retryable = true;
+}

@@ -6,3 +6,15 @@ export class NeighbourUnavailable extends ServiceError {
   readonly code = 'NEIGHBOUR_UNAVAILABLE';
   readonly retryable = true;
 }
+
+/** The VOD Service does not accept the bearer token that came with an import. */
+export class TokenRefused extends ServiceError {
+  readonly code = 'TOKEN_REFUSED';
+  readonly retryable = false;
+}
+
+/** The VOD Service understood an import and will not do it. */
+export class ImportRefused extends ServiceError {
+  readonly code = 'IMPORT_REFUSED';
+  readonly retryable = false;
+}

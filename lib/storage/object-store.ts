@@ -93,17 +93,24 @@ export interface ObjectStore {
 
 const unquote = (etag: string | undefined): string => (etag ?? '').replaceAll('"', '');
 
-/** An S3 client for the configured endpoint: path style for MinIO and its like, AWS's own style on AWS. */
+/**
+ * An S3 client for the configured endpoint: path style for MinIO and its like, AWS's own style on AWS.
+ * @param publicEndpoint the URL at which others reach the store, for links that are handed out
+ */
 export function createS3Client(
   config: Pick<Config, 'MINIO_ENDPOINT' | 'MINIO_USE_SSL' | 'MINIO_ACCESS_KEY' | 'MINIO_SECRET_KEY' | 'AWS_REGION'>,
+  publicEndpoint?: string,
 ): S3Client {
   const aws = /(^|\.)amazonaws\.com(:\d+)?$/.test(config.MINIO_ENDPOINT);
   const roleCredentials = aws && config.MINIO_ACCESS_KEY === 'minioadmin';
   return new S3Client({
     region: config.AWS_REGION,
-    ...(aws
+    ...(aws && !publicEndpoint
       ? {}
-      : { endpoint: `${config.MINIO_USE_SSL ? 'https' : 'http'}://${config.MINIO_ENDPOINT}`, forcePathStyle: true }),
+      : {
+          endpoint: publicEndpoint ?? `${config.MINIO_USE_SSL ? 'https' : 'http'}://${config.MINIO_ENDPOINT}`,
+          forcePathStyle: true,
+        }),
     ...(roleCredentials
       ? {}
       : { credentials: { accessKeyId: config.MINIO_ACCESS_KEY, secretAccessKey: config.MINIO_SECRET_KEY } }),
