@@ -29,6 +29,8 @@ export interface StackOptions {
   readonly dataDir?: string;
   /** 0 (the default) asks for a free one. */
   readonly ports?: Partial<StackPorts>;
+  /** Where S3 listens. PostgreSQL and SQS, which trust whoever reaches them, stay on loopback. */
+  readonly host?: string;
   /** Not durable, for tests. The default where no dataDir is given. */
   readonly fast?: boolean;
   /** Variables that name back ends of their own: those are then not started. Nothing else is read from it. */
@@ -108,6 +110,7 @@ async function startAll(options: StackOptions, dataDir: string, fast: boolean, u
       : startS3({
           dataDir: path.join(dataDir, 's3'),
           port: ports.s3,
+          host: options.host ?? '127.0.0.1',
           fast,
           credentials,
           buckets: [buckets.live, buckets.recordings],
