@@ -19,8 +19,6 @@ const LEAP_MS = 60_000;
 /** Arriving before it can have been made costs a candidate more than arriving late. */
 const EARLY_GRACE_MS = 3000;
 const EARLY_WEIGHT = 6;
-/** What touching timestamps are worth against a difference in time, beside the segment's duration. */
-const EXACT_BONUS_MS = 5000;
 
 interface Fit {
   /** Milliseconds after the moment when this number was due, reckoned from its neighbour; negative if before. */
@@ -42,7 +40,8 @@ export function costIn<R extends OrderRow>(
   const fit = fitBetween(before, entry, after, step);
   if (!allowed(fit, before, after, current)) return null;
   const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
-  const bonus = fit.time === 'exact' ? nominalMs(entry.row) + EXACT_BONUS_MS : 0;
+  // Touching timestamps outweigh a difference in time of one segment.
+  const bonus = fit.time === 'exact' ? nominalMs(entry.row) : 0;
   return Math.max(0, fit.lateMs) + early - bonus;
 }
 

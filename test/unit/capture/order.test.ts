@@ -108,6 +108,37 @@ describe('an encoder that restarts', () => {
     expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`0:a0 ${listing('b', 1, 0, 6)}`);
   });
 
+  it('is noticed when the number before the first captured one was free', () => {
+    expect(ids([...rows(1, 8, 4), ...rows(0, 6, 25, { take: 'b' })])).toBe(
+      `${listing('a', 0, 1, 8)} ${listing('b', 1, 0, 6)}`,
+    );
+  });
+
+  it('is noticed when a later segment overtakes the first repeated one', () => {
+    const restarted = [
+      row({ number: 2, at: 30, take: 'b' }),
+      ...rows(0, 1, 31, { take: 'b' }),
+      ...rows(3, 6, 35, { take: 'b' }),
+    ];
+    expect(ids([...rows(0, 1, 2), ...restarted])).toBe(`${listing('a', 0, 0, 1)} ${listing('b', 1, 0, 6)}`);
+  });
+
+  it('is noticed when its first upload is retried while its others go on the old end without a seam', () => {
+    const restarted = [...rows(1, 9, 34, { take: 'b' }), row({ number: 0, at: 46.5, take: 'b' })];
+    expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`0:a0 ${listing('b', 1, 0, 9)}`);
+  });
+
+  it('leaves a single old segment where it is', () => {
+    expect(ids([row({ number: 10, at: 33 }), row({ number: 0, at: 37, take: 'b' })])).toBe('0:a10 1:b0');
+  });
+
+  it('with another clock fills no hole, even where its other segments are lost', () => {
+    const other = row({ number: 5, at: 25, take: 'b', firstDts: 9_000_000 });
+    expect(ids([...rows(0, 4, 2), ...rows(6, 9, 14), other])).toBe(
+      `${listing('a', 0, 0, 4)} ${listing('a', 0, 6, 9)} 1:b5`,
+    );
+  });
+
   it('does not swallow the last segment of the old numbering that comes after it', () => {
     const late = row({ number: 10, at: 31 });
     expect(ids([...rows(0, 9, 2), ...rows(0, 5, 26, { take: 'b' }), late])).toBe(
@@ -152,6 +183,15 @@ describe('the playlist', () => {
       '43:07.ts',
       '44:c5.ts',
     ]);
+  });
+
+  it('lets time place an unlisted name among names that count nothing', () => {
+    const digits = [731, 12, 555, 90, 4, 618];
+    const hashed = digits.map((number, i) =>
+      row({ number, at: 2 + i * 2, sequence: i === 3 ? null : 40 + i, name: `h${number}.ts`, firstDts: i * 180_000 }),
+    );
+    const { ordered } = orderSegments(shuffled(hashed));
+    expect(ordered.map(({ row: { number } }) => number)).toEqual(digits);
   });
 
   it('gives names that it no longer lists their number by the offset of the others', () => {

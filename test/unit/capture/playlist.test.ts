@@ -105,6 +105,7 @@ describe('a media playlist', () => {
     expect(media(`${head}#EXTINF:2,\na1.ts\n#EXTINF:2,`).segments.map(({ name }) => name)).toEqual(['a1.ts']);
     expect(media(`${head}#EXTINF:2,\na1.ts\n#EXTINF:2,\nsegm`).segments.map(({ name }) => name)).toEqual(['a1.ts']);
     expect(media(head).segments).toEqual([]);
+    expect(media(`${head}#EXTINF:2,\na1.ts\n#EXTINF:2,`).ignored).toBe(0);
   });
 
   it('with titles in other encodings is read', () => {

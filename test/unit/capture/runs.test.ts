@@ -66,6 +66,16 @@ describe('a run', () => {
     ]);
   });
 
+  it('is broken by a track that was silent and comes back before its own end', () => {
+    const silent = runSegment({ number: 1 });
+    for (const track of silent.probe.tracks) if (track.kind === 'audio') track.times = null;
+    const back = runSegment({ number: 2, audioFirst: 200_000 });
+    expect(shape(plan(runSegment({ number: 0 }), silent, back))).toEqual([
+      ['start', [0, 1]],
+      ['timestamp-jump', [2]],
+    ]);
+  });
+
   it('continues across the 33-bit wrap', () => {
     const segments = Array.from({ length: 4 }, (_, number) =>
       runSegment({ number, first: (2 ** 33 - 300_000 + number * 180_000) % 2 ** 33 }),

@@ -218,6 +218,15 @@ describe('the reader of packets', () => {
     expect(probeSegment(plainSegment({ keyframe: false }).bytes()).startsWithKeyframe).toBe(false);
   });
 
+  it('takes a recovery point for a place to start, flagged or not', () => {
+    const recovery = Buffer.concat([Uint8Array.from([0, 0, 1, 6, 5, 2, 1, 1, 6, 1, 0x84, 0x80]), h264Slice(false)]);
+    const other = Buffer.concat([Uint8Array.from([0, 0, 1, 6, 5, 6, 6, 6, 6, 6, 6, 6, 0x80]), h264Slice(false)]);
+    const startsWith = (payload: Uint8Array) =>
+      probeSegment(new TsBuilder().pat().pmt(AV).pes(0x100, { pts: 0, payload }).bytes()).startsWithKeyframe;
+    expect(startsWith(recovery)).toBe(true);
+    expect(startsWith(other)).toBe(false);
+  });
+
   it('takes the track layout from a neighbour where the tables are missing', () => {
     const whole = probeSegment(plainSegment().bytes());
     const bare = plainSegment({ tables: false }).bytes();
@@ -325,6 +334,7 @@ describe('what is no usable segment', () => {
       /XML/,
     ],
     ['a playlist', text(`#EXTM3U\n${'#EXTINF:2,\na.ts\n'.repeat(20)}`), 'SEGMENT_NOT_TS', /playlist/],
+    ['text as long as a packet that begins with G', text('Gateway timeout. '.repeat(12)), 'SEGMENT_NOT_TS', /text/],
     ['text that begins with G', text('Gateway timeout. '.repeat(30)), 'SEGMENT_NOT_TS', /text/],
     [
       'an MP4 file',
