@@ -22,6 +22,26 @@ export async function findRecording(serviceUrl: string, streamId: string): Promi
   return listAnswer.parse(json).recordings.find((recording) => recording.stream_id === streamId);
 }
 
+const logLine = z.object({
+  level: z.enum(['warn', 'error']),
+  message: z.string(),
+  err: z.object({ message: z.string() }).optional(),
+});
+
+/** The last things that the service complained of, one line each. */
+export function lastComplaints(log: readonly string[], count = 3): string[] {
+  const complaints = log.flatMap((line) => {
+    try {
+      const { level, message, err } = logLine.parse(JSON.parse(line));
+      return [`${level}: ${message}${err ? ` (${err.message})` : ''}`];
+    } catch {
+      // Not a line of the service's own log, or nothing to complain of.
+      return [];
+    }
+  });
+  return complaints.slice(-count);
+}
+
 /** The API has no field for it: captured segments are the objects in the recording's staging folder. */
 export async function countStaged(address: S3Address, recordingId: string, bucket = 'recordings'): Promise<number> {
   const client = packagerS3Client(address);
