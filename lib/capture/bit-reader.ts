@@ -3,7 +3,7 @@
  * end throws {@link BitsExhausted}, which the codec readers turn into "unknown".
  */
 
-export class BitsExhausted extends Error {}
+class BitsExhausted extends Error {}
 
 export class BitReader {
   readonly #bytes: Uint8Array;

@@ -39,7 +39,7 @@ export interface AssignOptions {
   readonly capturedBy?: string | null;
 }
 
-export type IgnoreReason = 'already-captured' | 'no-recording' | 'before-start' | 'after-end';
+type IgnoreReason = 'already-captured' | 'no-recording' | 'before-start' | 'after-end';
 export type Assignment = { readonly recordingId: string } | { readonly ignore: IgnoreReason };
 
 const END_GRACE_MS = 10 * 60_000;

@@ -31,7 +31,7 @@ export interface ReportRow extends OrderRow {
   readonly probe: Pick<SegmentProbe, 'tracks' | 'firstDts90k' | 'endDts90k' | 'durationMs' | 'damage' | 'notes'>;
 }
 
-export interface ReportGap {
+interface ReportGap {
   epoch: number;
   from: number;
   to: number;

@@ -9,7 +9,7 @@ import { isSegmentName } from './segment-name.ts';
 /** 12 hours of 2 s segments with program date times are 2.5 MB. */
 export const PLAYLIST_LIMIT = 8 * 1024 * 1024;
 
-export interface PlaylistSegment {
+interface PlaylistSegment {
   /** Base name, percent-decoded, without folders, query or fragment. */
   name: string;
   /** Media sequence number (RFC 8216, 4.3.3.2). */
@@ -37,7 +37,7 @@ export interface MediaPlaylist {
   ignored: number;
 }
 
-export interface MasterPlaylist {
+interface MasterPlaylist {
   kind: 'master';
   variants: { name: string; folder: string | null; bandwidth: number; width: number | null; height: number | null }[];
 }

@@ -26,7 +26,7 @@ export type ObjectKey =
   | { kind: 'playlist'; streamKey: string; folder: string | null; name: string }
   | { kind: 'ignored'; reason: IgnoredKeyReason };
 
-export type IgnoredKeyReason =
+type IgnoredKeyReason =
   | 'empty-key'
   | 'key-too-long'
   | 'control-characters'

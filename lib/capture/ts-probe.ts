@@ -20,7 +20,7 @@ import type { TrackScan } from './ts-track.ts';
 /** The audio frames of a segment's last PES packet; a PES packet of audio is at most 64 KiB (2.4.3.7). */
 const LAST_UNIT_LIMIT = 66 * 1024;
 
-export interface TrackTimes {
+interface TrackTimes {
   /** DTS of the first unit, raw 33 bits. The others are unwrapped from it: they may exceed 2^33. */
   firstDts90k: number;
   lastDts90k: number;
@@ -52,7 +52,7 @@ export interface TrackProbe {
   channels: number | null;
 }
 
-export interface SegmentDamage extends ScanDamage {
+interface SegmentDamage extends ScanDamage {
   /** PES packets without a readable header. */
   corruptUnits: number;
   /** Backward or huge steps of a track's DTS within the segment. */
