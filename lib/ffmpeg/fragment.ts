@@ -65,7 +65,7 @@ async function withoutUndescribable(job: FragmentJob, failure: FfmpegFailed): Pr
  * that begins between two key frames, is no news to an operator: nothing is decoded into the recording.
  */
 const NO_NEWS =
-  /Could not detect TS packet size|codec frame size is not set|^\[(h264|hevc|mpeg\w*|aac\w*|mp[123]\w*|e?ac3)\]/;
+  /^Consider increasing the value|\(Unknown: none\)|Could not detect TS packet size|codec frame size is not set|^\[(h264|hevc|mpeg\w*|aac\w*|mp[123]\w*|e?ac3)\]/;
 
 export function isWorthSaying(warning: string): boolean {
   return !NO_NEWS.test(warning);

@@ -94,11 +94,14 @@ function warningsIn(stderr: string): string[] {
 /** Keeps the last bytes of a stream that may be endless. */
 function tailOf(maxBytes: number): { add: (chunk: Buffer) => void; text: () => string } {
   let kept = Buffer.alloc(0);
+  let isCut = false;
   return {
     add: (chunk) => {
       const joined = Buffer.concat([kept, chunk]);
+      isCut ||= joined.length > maxBytes;
       kept = joined.length > maxBytes ? Buffer.from(joined.subarray(joined.length - maxBytes)) : joined;
     },
-    text: () => kept.toString('utf8'),
+    // A line that lost its beginning says nothing.
+    text: () => kept.toString('utf8').slice(isCut ? kept.indexOf(10) + 1 : 0),
   };
 }

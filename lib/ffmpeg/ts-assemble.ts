@@ -3,13 +3,11 @@
  * repaired. Owns bytes only; what belongs to the slice is decided in ts-carry.ts.
  */
 import { asByteStream, nalCodec, parameterSets } from './parameter-sets.ts';
-import type { Cut, RunCarry } from './ts-carry.ts';
+import { SETS_WITHIN } from './stream-sets.ts';
+import type { Cut } from './ts-carry.ts';
 import { PACKET, packetAt, packetise, pesHeader, withPayload, writeStamp } from './ts-packets.ts';
 import { programTables } from './ts-program.ts';
 import { type PesStart, pesBytes } from './ts-scan.ts';
-
-/** Bytes at the beginning of an access unit in which its parameter sets are looked for. */
-const SETS_WITHIN = 4096;
 
 export interface Assembled {
   readonly ts: Uint8Array;
@@ -28,19 +26,19 @@ interface Window {
 export function assemble(
   ts: Uint8Array,
   cuts: readonly Cut[],
-  known: RunCarry | undefined,
+  midRun: boolean,
   written: (raw: number) => number,
 ): Assembled {
   const edits = new Edits(ts);
   const windows = new Map<number, Window>();
   const prefixes = new Map<number, readonly Uint8Array[]>();
   for (const cut of cuts) {
-    const window = windowOf(ts, cut, known !== undefined);
+    const window = windowOf(ts, cut, midRun);
     windows.set(cut.stream.pid, window);
     for (const start of cut.starts) {
       if (start.packet >= window.from && start.packet < window.to) edits.restamp(cut.stream.pid, start, written);
     }
-    if (known !== undefined) prefixes.set(cut.stream.pid, repairFirst(edits, cut, known));
+    prefixes.set(cut.stream.pid, repairFirst(edits, cut));
   }
   const tails = cuts.map((cut) => tailOf(ts, cut, written));
   const packets = keep(ts, windows, edits);
@@ -72,18 +70,18 @@ function windowOf(ts: Uint8Array, cut: Cut, midRun: boolean): Window {
 function tailOf(ts: Uint8Array, cut: Cut, written: (raw: number) => number): Uint8Array | undefined {
   if (cut.kind !== 'audio' || cut.next === undefined || cut.taken === 0) return undefined;
   const { bytes } = pesBytes(ts, cut.stream.pid, cut.next.packet);
-  const header = bytes.slice(0, pesHeader(bytes)?.headerBytes ?? 0);
+  const header = new Uint8Array(bytes.subarray(0, pesHeader(bytes)?.headerBytes ?? 0));
   stamp(header, cut.next, written);
   return withPayload(header, bytes.subarray(header.length, header.length + cut.taken));
 }
 
 /** Takes off what the slice ahead has taken, and puts parameter sets before pictures that come without them. */
-function repairFirst(edits: Edits, cut: Cut, known: RunCarry): readonly Uint8Array[] {
+function repairFirst(edits: Edits, cut: Cut): readonly Uint8Array[] {
   if (cut.first === undefined) return [];
   const { pid, streamType } = cut.stream;
-  const taken = known.taken[pid] ?? 0;
+  const taken = cut.takenBefore;
   const codec = nalCodec(streamType);
-  const inForce = (known.parameterSets[pid] ?? []).map((unit) => Buffer.from(unit, 'base64'));
+  const inForce = cut.setsBefore.map((unit) => Buffer.from(unit, 'base64'));
   const pes = edits.pes(pid, cut.first);
   const headerBytes = pesHeader(pes)?.headerBytes ?? 0;
   const payload = pes.subarray(headerBytes + taken);
@@ -121,7 +119,7 @@ class Edits {
     }
     // The header goes on in the next transport packet of the PID: packed anew into as many packets.
     const { bytes } = pesBytes(this.#ts, pid, start.packet);
-    const pes = bytes.slice();
+    const pes = new Uint8Array(bytes);
     stamp(pes, start, written);
     this.replace(pid, start, pes);
   }

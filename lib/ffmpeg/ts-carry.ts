@@ -8,7 +8,8 @@
  *        slice N+1       │  begins with V9, and with A6 behind that head
  */
 import { bytesOfSplitFrame, frameLengthOf } from './audio-frames.ts';
-import { firstAccessUnit, nalCodec, parameterSets } from './parameter-sets.ts';
+import { firstAccessUnit, nalCodec } from './parameter-sets.ts';
+import { latestSets } from './stream-sets.ts';
 import { assemble } from './ts-assemble.ts';
 import { PACKET, pesHeader, ticksSince, WRAP } from './ts-packets.ts';
 import { type ElementaryKind, type ElementaryStream, ProgramReader } from './ts-program.ts';
@@ -93,7 +94,7 @@ export function planSlice(input: SliceInput): Slice {
       streams: [],
       addTicks: 0,
       shiftSeconds: 0,
-      wantsMore: false,
+      wantsMore: program.streams.size === 0,
       carry: known,
       warnings,
     };
@@ -105,8 +106,8 @@ export function planSlice(input: SliceInput): Slice {
   const addTicks = clock.offset90k + steps * STEADY - shiftSeconds * SECOND;
   const written = (raw: number) => onSlice(raw) - addTicks;
   const ordinals = ordinalsOf(streams);
-  const carry = carryOn(ts, cuts, streams, known, absolute, clock.offset90k);
-  const assembled = assemble(ts, active, known, written);
+  const carry = carryOn(cuts, streams, absolute, clock.offset90k);
+  const assembled = assemble(ts, active, known !== undefined, written);
   return {
     ts: assembled.ts,
     streams: active.map((cut) => ({
@@ -136,8 +137,12 @@ export interface Cut {
   readonly own: number;
   /** The first one of the next slice, in what follows. */
   readonly next: PesStart | undefined;
-  /** Bytes of `next`'s payload that are still this slice's. */
+  /** Bytes of `first`'s payload that went with the slice before, and of `next`'s that go with this one. */
+  readonly takenBefore: number;
   readonly taken: number;
+  /** The parameter sets in force at the slice's first picture, and behind its last one; base64. */
+  readonly setsBefore: readonly string[];
+  readonly setsBehind: readonly string[];
 }
 
 function cutOf(
@@ -153,9 +158,26 @@ function cutOf(
   const { kind } = stream;
   if (kind === undefined) return [];
   const taken = next === undefined ? 0 : takenFrom(ts, stream, own, next);
-  // With nothing of its own, what an earlier slice took of the stream's next payload stays taken.
-  const kept = own.length === 0 ? (known?.taken[stream.pid] ?? 0) : taken;
-  return [{ stream, kind, first: own[0], starts: all, own: own.length, next, taken: kept }];
+  const takenBefore = known?.taken[stream.pid] ?? 0;
+  const ownSets = latestSets(ts, stream, own);
+  // Where a run begins between two key frames, ffmpeg describes it by the first sets to come.
+  const toCome = ownSets.length > 0 ? [] : latestSets(ts, stream, all.slice(own.length).toReversed());
+  const setsBefore = known?.parameterSets[stream.pid] ?? toCome;
+  return [
+    {
+      stream,
+      kind,
+      first: own[0],
+      starts: all,
+      own: own.length,
+      next,
+      takenBefore,
+      // With nothing of its own, what an earlier slice took of the stream's next payload stays taken.
+      taken: own.length === 0 ? takenBefore : taken,
+      setsBefore,
+      setsBehind: ownSets.length > 0 ? ownSets : setsBefore,
+    },
+  ];
 }
 
 /** How far the frame that crosses the cut reaches into the payload of the first PES packet behind it. */
@@ -208,12 +230,9 @@ function ordinalsOf(streams: readonly ElementaryStream[]): Map<number, { ordinal
   );
 }
 
-/** Read before stamps are moved: `ts` still has the stream's own. */
 function carryOn(
-  ts: Uint8Array,
   cuts: readonly Cut[],
   streams: readonly ElementaryStream[],
-  known: RunCarry | undefined,
   absolute: (raw: number) => number,
   offset90k: number,
 ): RunCarry {
@@ -224,21 +243,7 @@ function carryOn(
   for (const cut of cuts) {
     const { pid } = cut.stream;
     if (cut.taken > 0) taken[pid] = cut.taken;
-    const units = latestSets(ts, cut) ?? known?.parameterSets[pid];
-    if (units !== undefined) sets[pid] = units;
+    if (cut.setsBehind.length > 0) sets[pid] = cut.setsBehind;
   }
   return { anchorRaw, anchor90k: absolute(anchorRaw), offset90k, streams, taken, parameterSets: sets };
-}
-
-function latestSets(ts: Uint8Array, cut: Cut): readonly string[] | undefined {
-  const codec = nalCodec(cut.stream.streamType);
-  if (codec === undefined) return undefined;
-  for (let at = cut.own - 1; at >= 0; at--) {
-    const start = cut.starts[at];
-    if (start === undefined) continue;
-    const { bytes } = pesBytes(ts, cut.stream.pid, start.packet, 4096);
-    const units = parameterSets(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0), codec);
-    if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));
-  }
-  return undefined;
 }

@@ -4,6 +4,11 @@
  */
 import { Corrupt, Truncated } from './errors.ts';
 
+/** Bytes of their own: `slice` of a Node Buffer is a view, and would keep or change the whole of it. */
+export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
+}
+
 export class ByteReader {
   readonly bytes: Uint8Array;
   readonly end: number;

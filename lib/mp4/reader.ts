@@ -3,7 +3,7 @@
  * tfdt, trun, elst. Owns nothing of where samples go afterwards; sample-index.ts does.
  */
 import { type Box, boxesIn, childrenOf, findChild, fullBox, requireChild } from './box-reader.ts';
-import { ByteReader } from './byte-reader.ts';
+import { ByteReader, copyOf } from './byte-reader.ts';
 import { Corrupt, Unsupported } from './errors.ts';
 import { readMoof } from './fragment-reader.ts';
 import type { TrackKind } from './sample-entry.ts';
@@ -100,7 +100,7 @@ function readTrak(
 }
 
 /** TrackHeaderBox, section 8.3.2: the id follows two times of 4 or 8 bytes; width and height are 16.16 at the end. */
-function readTkhd(bytes: Uint8Array, box: Box): { id: number; width: number; height: number } {
+export function readTkhd(bytes: Uint8Array, box: Box): { id: number; width: number; height: number } {
   const { reader, version } = fullBox(bytes, box);
   reader.skip(version === 1 ? 16 : 8);
   const id = reader.u32();
@@ -109,7 +109,7 @@ function readTkhd(bytes: Uint8Array, box: Box): { id: number; width: number; hei
 }
 
 /** MovieHeaderBox and MediaHeaderBox (8.2.2, 8.4.2) begin alike; the language is the latter's, 3 × 5 bits. */
-function readTimescale(bytes: Uint8Array, box: Box): { timescale: number; language: string } {
+export function readTimescale(bytes: Uint8Array, box: Box): { timescale: number; language: string } {
   const { reader, version } = fullBox(bytes, box);
   reader.skip(version === 1 ? 16 : 8);
   const timescale = reader.u32();
@@ -135,12 +135,12 @@ function readKind(bytes: Uint8Array, box: Box): TrackKind {
 function readEntry(bytes: Uint8Array, box: Box): Uint8Array {
   const { reader } = fullBox(bytes, box);
   if (reader.u32() !== 1) throw new Unsupported('a fragmented track of more than one sample entry');
-  for (const entry of boxesIn(bytes, reader.position, box.end)) return bytes.slice(entry.start, entry.end);
+  for (const entry of boxesIn(bytes, reader.position, box.end)) return copyOf(bytes, entry.start, entry.end);
   throw new Corrupt('an empty stsd');
 }
 
 /** EditListBox, section 8.6.6: empty edits delay, the first real edit's media_time begins the presentation. */
-function readShift(bytes: Uint8Array, box: Box, movieTimescale: number, timescale: number): number {
+export function readShift(bytes: Uint8Array, box: Box, movieTimescale: number, timescale: number): number {
   const { reader, version } = fullBox(bytes, box);
   const count = reader.u32();
   if (count * (version === 1 ? 20 : 12) > reader.left) throw new Corrupt(`${count} edits in ${reader.left} bytes`);

@@ -3,7 +3,7 @@
  * writes bit rates measured over each part into them, which say nothing about the decoder.
  */
 import { boxesIn } from './box-reader.ts';
-import { ByteReader } from './byte-reader.ts';
+import { ByteReader, copyOf } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { Corrupt } from './errors.ts';
 
@@ -21,12 +21,12 @@ export function normaliseEntry(entry: Uint8Array, kind: TrackKind): Uint8Array {
   out.put(entry.subarray(0, fields));
   for (const box of boxesIn(entry, fields)) {
     if (box.type === 'btrt') continue;
-    const child = entry.slice(box.start, box.end);
+    const child = copyOf(entry, box.start, box.end);
     if (box.type === 'esds') clearBitRates(child);
     out.put(child);
   }
   out.patchU32(0, out.length);
-  return out.bytes.slice();
+  return copyOf(out.bytes);
 }
 
 /** `avc1`, `hev1`, `mp4a.40` …: what must be equal for two configurations to share one track. */

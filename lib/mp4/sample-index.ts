@@ -2,7 +2,7 @@
  * The sample index of a part: which samples of which tracks lie in it, and where. Owns its types and its bytes, which are
  * stored beside the part (docs/MP4-ENGINE.md, "The sample index"); reading it back needs nothing of the media.
  */
-import { ByteReader } from './byte-reader.ts';
+import { ByteReader, copyOf } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { crc32 } from './crc32.ts';
 import { Corrupt, Unsupported } from './errors.ts';
@@ -52,7 +52,7 @@ export function encodeIndex(pieces: readonly Piece[]): Uint8Array {
     out.uvarint(body.length).put(body);
   }
   out.u32(crc32(out.bytes));
-  return out.bytes.slice();
+  return copyOf(out.bytes);
 }
 
 /** Throws Corrupt or Truncated for damaged bytes, Unsupported for a version of the future. */
@@ -104,7 +104,7 @@ function decodePiece(reader: ByteReader): Piece {
   const language = String.fromCharCode(...reader.slice(3));
   const width = reader.uvarint();
   const height = reader.uvarint();
-  const entry = reader.slice(reader.uvarint()).slice();
+  const entry = copyOf(reader.slice(reader.uvarint()));
   const dts = reader.svarint();
   const count = reader.uvarint();
   // Every sample has at least one byte in the column of sizes.

@@ -26,7 +26,7 @@ function extended(frame: Uint8Array): Uint8Array {
     all.slice(byte * 8, byte * 8 + 8).reduce((value, bit) => value * 2 + bit, 0),
   );
   const length = payload.length + 7;
-  const header = frame.slice(0, 7);
+  const header = new Uint8Array(frame.subarray(0, 7));
   header[3] = ((header[3] ?? 0) & 0xfc) | (length >> 11);
   header[4] = (length >> 3) & 0xff;
   header[5] = ((length & 7) << 5) | ((header[5] ?? 0) & 0x1f);

@@ -22,12 +22,12 @@ function payloadAt(ts: Uint8Array, at: number): Uint8Array {
 /** Pieces that begin at the given numbers of transport packets, whatever lies there. */
 export function cutAtPackets(ts: Uint8Array, packets: readonly number[]): Uint8Array[] {
   const bounds = [0, ...packets, Math.floor(ts.length / PACKET)];
-  return bounds.slice(1).map((end, at) => ts.slice((bounds[at] ?? 0) * PACKET, end * PACKET));
+  return bounds.slice(1).map((end, at) => new Uint8Array(ts.subarray((bounds[at] ?? 0) * PACKET, end * PACKET)));
 }
 
 /** Replaces every packet for which `unwanted` holds by a null packet. */
 export function without(ts: Uint8Array, unwanted: (pid: number, packet: number) => boolean): Uint8Array {
-  const out = ts.slice();
+  const out = new Uint8Array(ts);
   for (let at = 0; at < out.length; at += PACKET) {
     if (!unwanted(pidOf(out, at), at / PACKET)) continue;
     out.set([0x47, 0x1f, 0xff, 0x10], at);
@@ -164,7 +164,7 @@ function interleave(
 
 /** Adds elementary streams to ffmpeg's program map (PID 0x1000), e.g. `{ pid: 0x102, type: 0x15 }` for timed ID3. */
 export function withStreams(ts: Uint8Array, streams: readonly { pid: number; type: number }[]): Uint8Array {
-  const out = ts.slice();
+  const out = new Uint8Array(ts);
   for (let at = 0; at < out.length; at += PACKET) {
     if (pidOf(out, at) !== 0x1000 || !startsUnit(out, at)) continue;
     const body = out.subarray(at + 4, at + PACKET);

@@ -1,0 +1,23 @@
+/**
+ * Finds the parameter sets a stream carries in a stretch of it. Owns looking into PES packets for them; what they are is
+ * parameter-sets.ts.
+ */
+import { nalCodec, parameterSets } from './parameter-sets.ts';
+import { pesHeader } from './ts-packets.ts';
+import type { ElementaryStream } from './ts-program.ts';
+import { type PesStart, pesBytes } from './ts-scan.ts';
+
+/** Parameter sets stand at the beginning of an access unit, behind at most a delimiter and messages. */
+export const SETS_WITHIN = 4096;
+
+/** Those of the last access unit that has some, base64; none where the codec or the stretch has none. */
+export function latestSets(ts: Uint8Array, stream: ElementaryStream, starts: readonly PesStart[]): readonly string[] {
+  const codec = nalCodec(stream.streamType);
+  if (codec === undefined) return [];
+  for (const start of starts.toReversed()) {
+    const { bytes } = pesBytes(ts, stream.pid, start.packet, SETS_WITHIN);
+    const units = parameterSets(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0), codec);
+    if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));
+  }
+  return [];
+}
