@@ -4,6 +4,7 @@
  * specified message that names the finished file).
  */
 import { createHash } from 'node:crypto';
+import { types } from 'node:util';
 import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error'> & {
@@ -59,7 +60,7 @@ const KEPT = [
  * providers hang on what they like: S3 its `Key` and `Resource`, PostgreSQL a `detail` with the row's values.
  */
 function errorForLog(error: unknown, keyFolders: readonly string[], depth = 0): unknown {
-  if (!(error instanceof Error)) return hideStreamKeys(String(error), keyFolders);
+  if (!isError(error)) return hideStreamKeys(String(error), keyFolders);
   const known = error as unknown as Record<string, unknown>;
   const fields = KEPT.flatMap((name) => (isPlain(known[name]) ? [[name, known[name]]] : []));
   return {
@@ -73,6 +74,8 @@ function errorForLog(error: unknown, keyFolders: readonly string[], depth = 0): 
   };
 }
 
+/** Errors of another realm (workers, test runners) are errors too. */
+const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
 
 /**

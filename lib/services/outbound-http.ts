@@ -54,8 +54,9 @@ async function readLimited(answer: Response, maxBytes: number): Promise<string> 
 
 /** fetch hides why it failed in its cause, and where several addresses were tried in the errors of that. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message;
-  return cause instanceof Error ? cause.message : error.message;
+  const { message, cause } = error as {
+    message?: unknown;
+    cause?: { message?: string; errors?: Array<{ message?: string }> };
+  };
+  return cause?.errors?.[0]?.message || cause?.message || String(message);
 }
