@@ -121,17 +121,6 @@ export function usableBytes(bytes: Uint8Array, probe: Pick<SegmentProbe, 'usable
   return bytes.subarray(probe.usable.offset, probe.usable.offset + probe.usable.bytes);
 }
 
-/** The columns of the ledger that a probe fills. `note` is null for a sound segment. */
-export function summariseProbe(probe: SegmentProbe): {
-  firstDts90k: number;
-  endDts90k: number;
-  durationMs: number;
-  note: string | null;
-} {
-  const { firstDts90k, endDts90k, durationMs, notes } = probe;
-  return { firstDts90k, endDts90k, durationMs, note: notes.length > 0 ? notes.join('; ') : null };
-}
-
 function requirePrimary(scan: SegmentScan, tracks: TrackScan[]): TrackScan {
   const media = tracks.filter((track) => track.stream.kind !== 'data');
   const timed = media.filter((track) => track.firstDts90k !== null);

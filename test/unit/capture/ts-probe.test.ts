@@ -1,7 +1,7 @@
 /** The probe on real streams of every shape, and on damage made by hand. */
 import { readFile } from 'node:fs/promises';
 import type { SegmentRejected } from '../../../lib/capture/errors.ts';
-import { probeSegment, type SegmentProbe, summariseProbe, usableBytes } from '../../../lib/capture/ts-probe.ts';
+import { probeSegment, type SegmentProbe, usableBytes } from '../../../lib/capture/ts-probe.ts';
 import { makeHls, type StreamShape } from '../../support/media/index.ts';
 import { AV, adtsFrames, h264Slice, plainSegment, TsBuilder } from './ts-builder.ts';
 
@@ -100,12 +100,7 @@ describe('a sound segment', () => {
   it('survives JSON, since the ledger keeps it so', async () => {
     const probe = probeSegment(await realSegment());
     expect(JSON.parse(JSON.stringify(probe))).toEqual(probe);
-    expect(summariseProbe(probe)).toEqual({
-      firstDts90k: probe.firstDts90k,
-      endDts90k: probe.endDts90k,
-      durationMs: 2000,
-      note: null,
-    });
+  });
   });
 
   it('with an open group of pictures counts as a place to start decoding', async () => {
