@@ -3,6 +3,7 @@
  * recordings, the store with the ledgers, and wakes up whatever should be moving. One failing duty of a tick is
  * logged and does not keep the others from being done.
  */
+import { NeighbourUnavailable } from '../services/errors.ts';
 import type { StreamState } from '../services/stream-service.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { recordStreamEvent } from './record-stream-event.ts';
@@ -73,7 +74,9 @@ async function duty(
 
 /** Finds streams that started or ended without us having heard. A Stream Service that is silent ends nothing. */
 async function reconcileStreams(context: RecordingContext): Promise<void> {
-  const { streams, invalid } = await context.streams.listLive();
+  const answer = await askForLiveStreams(context);
+  if (!answer) return;
+  const { streams, invalid } = answer;
   if (invalid > 0)
     context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
   const active = await context.recordings.findActive();
@@ -86,6 +89,32 @@ async function reconcileStreams(context: RecordingContext): Promise<void> {
     if (!live.has(recording.streamId)) {
       await duty(context, 'ask for a stream', () => askForStream(context, recording), { recording_id: recording.id });
     }
+  }
+}
+
+let streamServiceSilentSinceMs: number | null = null;
+const REMIND_EVERY_MS = 10 * 60_000;
+let remindedAtMs = 0;
+
+/** The live streams, or null while the Stream Service is silent, which is said once and then every ten minutes. */
+async function askForLiveStreams(context: RecordingContext) {
+  const nowMs = context.clock.now();
+  try {
+    const answer = await context.streams.listLive();
+    if (streamServiceSilentSinceMs !== null) context.logger.info('The Stream Service answers again');
+    streamServiceSilentSinceMs = null;
+    return answer;
+  } catch (error) {
+    if (!(error instanceof NeighbourUnavailable)) throw error;
+    if (streamServiceSilentSinceMs === null || nowMs - remindedAtMs >= REMIND_EVERY_MS) {
+      remindedAtMs = nowMs;
+      context.logger.warn(
+        { reason: error.message, silent_since: new Date(streamServiceSilentSinceMs ?? nowMs) },
+        'The Stream Service does not answer (STREAM_SERVICE_URL); until it does, only webhooks tell of starts and ends',
+      );
+    }
+    streamServiceSilentSinceMs ??= nowMs;
+    return null;
   }
 }
 
