@@ -101,7 +101,6 @@ describe('a sound segment', () => {
     const probe = probeSegment(await realSegment());
     expect(JSON.parse(JSON.stringify(probe))).toEqual(probe);
   });
-  });
 
   it('with an open group of pictures counts as a place to start decoding', async () => {
     const { probes } = await probeAll({ seconds: 6, audio: [], bframes: 2, openGop: true });
