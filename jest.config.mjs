@@ -7,9 +7,14 @@ const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }],
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
+    ],
   },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
+  // Data of a running service, and bundles: neither is ours to look for modules in.
+  modulePathIgnorePatterns: ['<rootDir>/\\.(data|cache|esbuild|serverless)/', '<rootDir>/layers/ffmpeg/build/'],
 };
 
 const project = (kind) => ({ ...base, displayName: kind, testMatch: [`<rootDir>/test/${kind}/**/*.test.ts`] });

@@ -160,12 +160,7 @@ export async function abortUpload(context: ObjectRequest, uploadId: string): Pro
   context.response.writeHead(204).end();
 }
 
-export function sendXml(
-  response: ServerResponse,
-  status: number,
-  root: string,
-  content: Parameters<typeof toXml>[1],
-): void {
+function sendXml(response: ServerResponse, status: number, root: string, content: Parameters<typeof toXml>[1]): void {
   sendDocument(response, status, toXml(root, content));
 }
 

@@ -37,7 +37,7 @@ export interface RunningS3 {
 }
 
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'minioadmin', secretAccessKey: 'minioadmin123' };
-export const PRIVATE_PREFIX = '.staging/';
+const PRIVATE_PREFIX = '.staging/';
 const MAX_KEY_BYTES = 1024;
 const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 

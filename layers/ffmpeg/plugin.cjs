@@ -13,9 +13,9 @@ module.exports = class FfmpegLayerPlugin {
         const compiler = serverless.pluginManager.plugins.find((plugin) => 'compareWithLastLayer' in plugin);
         if (compiler) compiler.compareWithLastLayer = async () => {};
       }
-      if (existsSync(path.join(root, 'layers/ffmpeg/build/bin/ffmpeg'))) return;
+      if (existsSync(path.join(root, 'layers/ffmpeg/build/layer/bin/ffmpeg'))) return;
       const { buildLayer } = await import('./build.mjs');
-      await buildLayer({ root });
+      buildLayer({ arch: serverless.service.provider.architecture });
     };
     this.hooks = { 'before:package:createDeploymentArtifacts': prepare };
   }
