@@ -9,6 +9,7 @@ import type { Recording } from './recording.ts';
  * @throws what captureSegment throws; the whole message then comes again, and what was captured is found captured
  */
 export async function captureNotified(context: RecordingContext, encodedKeys: readonly string[]): Promise<void> {
+  const sweeps = new Set<string>();
   const candidatesOf = new Map<string, Promise<Recording[]>>();
   for (const encoded of encodedKeys) {
     const key = decodeNotificationKey(encoded);
@@ -16,9 +17,16 @@ export async function captureNotified(context: RecordingContext, encodedKeys: re
     if (key === null || parsed?.kind !== 'segment') continue;
     const candidates = candidatesOf.get(parsed.streamKey) ?? findCandidates(context, parsed.streamKey);
     candidatesOf.set(parsed.streamKey, candidates);
+    if (parsed.folder !== null) {
+      // Variants in folders count only where there is nothing above them, which a sweep sees and one key does not.
+      const newest = (await candidates).at(-1);
+      if (newest) sweeps.add(newest.id);
+      continue;
+    }
     // A segment before its stream's start was told is not an error: the start sweeps the folder.
     await captureSegment(context, await candidates, key);
   }
+  for (const recordingId of sweeps) await context.queues.requestSweep(recordingId);
 }
 
 /** Recordings of a stream key that may still take a segment. */

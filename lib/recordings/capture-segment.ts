@@ -112,8 +112,10 @@ async function findOwner(
   const open = candidates.filter(
     (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),
   );
+  // What came last only matters where there is a choice, or a question whether it is still this broadcast.
+  const hasChoice = open.length > 1 || open.some((one) => one.endHeardAt !== null);
   const described = await Promise.all(
-    open.map((candidate) => describeCandidate(context, candidate, open.length > 1 ? key : null)),
+    open.map((candidate) => describeCandidate(context, candidate, hasChoice ? key : null)),
   );
   return assignSegment(
     {
@@ -143,7 +145,6 @@ async function describeCandidate(
     startedAtMs: capturesSinceMs(candidate),
     endedAtMs: candidate.endHeardAt?.getTime() ?? null,
   };
-  // What the last segment was only matters where there is a choice.
   return key === null
     ? { ...times, lastNumber: null, lastEndDts90k: null }
     : { ...times, ...(await context.segments.findLast(candidate.id, key)) };

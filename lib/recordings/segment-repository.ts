@@ -246,7 +246,8 @@ export class SegmentRepository {
   ): Promise<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }> {
     const result = await this.#db.query<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }>(
       `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k",
-              EXISTS (SELECT 1 FROM recording_segments k WHERE k.recording_id = $1 AND k.source_key = $2) AS "hasKey"
+              EXISTS (SELECT 1 FROM recording_segments k
+                       WHERE k.recording_id = $1 AND k.source_key = $2 AND k.state <> 'missing') AS "hasKey"
          FROM (SELECT name_number, end_dts90k FROM recording_segments
                 WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last`,
       [recordingId, key],

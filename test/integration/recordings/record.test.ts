@@ -198,6 +198,40 @@ describe('a segment that is not there', () => {
   });
 });
 
+describe('a segment that was given up', () => {
+  it('fills its gap when it comes after all, even after completion', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(stream.streamKey, [...hls.segments.filter((_, index) => index !== 2), hls.playlist]);
+    await harness.drain();
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    expect(await recordingOf(stream.streamId)).toMatchObject({ status: 'completed', durationSeconds: 10 });
+
+    await upload(stream.streamKey, hls.segments.slice(2, 3));
+    await notify(stream.streamKey, hls.segments.slice(2, 3));
+    await harness.drain();
+    const row = await recordingOf(stream.streamId);
+    expect(row).toMatchObject({ status: 'completed', durationSeconds: 12, generation: 2 });
+    await expectExact(row.filePath, hls.segments);
+  });
+});
+
+describe('segments in folders of variants', () => {
+  it('stay out where there are segments above them', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(stream.streamKey, [...hls.segments, hls.playlist]);
+    const variant = `${stream.streamKey}/360p/${basename(hls.segments[0] ?? '')}`;
+    await harness.store.put('live-segments', variant, await readFile(hls.segments[0] ?? ''), 'video/mp2t');
+    await captureNotified(harness.context, [variant]);
+    await notify(stream.streamKey, hls.segments);
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+  });
+});
+
 describe('a stream key that streams again', () => {
   it('gets a second file, and each has only its own segments though their names are the same', async () => {
     const first = newStream();
