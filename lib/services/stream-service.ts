@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { NeighbourUnavailable } from './errors.ts';
+import { callOut } from './outbound-http.ts';
 
 const stream = z.object({
   stream_id: z.uuid().transform((id) => id.toLowerCase()),
@@ -41,19 +42,16 @@ export function createStreamService(baseUrl: string, timeoutMs: number): StreamS
   const read = async (path: string): Promise<{ status: number; body: unknown }> => {
     const url = `${baseUrl}${path}`;
     try {
-      const answer = await fetch(url, {
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
+      const reply = await callOut(url, {
+        method: 'GET',
         headers: { accept: 'application/json' },
+        timeoutMs,
+        maxAnswerBytes: MAX_ANSWER_BYTES,
       });
-      const text = await answer.text();
-      if (text.length > MAX_ANSWER_BYTES) throw new Error('the answer is too large');
-      if (answer.status !== 200 && answer.status !== 404) throw new Error(`status ${answer.status}`);
-      return { status: answer.status, body: answer.status === 200 ? JSON.parse(text) : null };
+      if (reply.status !== 200 && reply.status !== 404) throw new Error(`status ${reply.status}`);
+      return { status: reply.status, body: reply.status === 200 ? parseJson(reply.text) : null };
     } catch (error) {
-      const why =
-        error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
-      throw new NeighbourUnavailable(`Stream Service GET ${url}: ${why}`, { cause: error });
+      throw new NeighbourUnavailable(`Stream Service GET ${url}: ${(error as Error).message}`, { cause: error });
     }
   };
   return {
@@ -89,4 +87,13 @@ function toState(entry: z.output<typeof stream>): StreamState {
     startedAt: new Date(entry.started_at),
     endedAt: entry.ended_at ? new Date(entry.ended_at) : null,
   };
+}
+
+/** The parser's own message would quote the answer, and stream keys stand in it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('the answer is not JSON');
+  }
 }
