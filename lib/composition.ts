@@ -7,7 +7,7 @@ import { type Ffmpeg, findFfmpeg } from './ffmpeg/find.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { type Config, readConfig } from './platform/config.ts';
 import { type Database, openDatabase } from './platform/database.ts';
-import { createLogger, type Logger } from './platform/logging.ts';
+import { createLogger, keyFoldersOf, type Logger } from './platform/logging.ts';
 import { resolveSecrets } from './platform/secrets.ts';
 import type { RecordingContext } from './recordings/context.ts';
 import { type MediaEngine, mediaEngine } from './recordings/media-engine.ts';
@@ -39,8 +39,7 @@ export interface Overrides {
 
 /** Builds the context of all use cases. Opens no connection yet. */
 export function createContext(config: Config, overrides: Overrides = {}): RecordingContext {
-  const logger =
-    overrides.logger ?? createLogger(config.LOG_LEVEL, [config.SCRATCH_DIR, config.LIVE_BUCKET, config.MINIO_BUCKET]);
+  const logger = overrides.logger ?? createLogger(config.LOG_LEVEL, keyFoldersOf(config));
   const db = overrides.db ?? openDatabase(config, logger);
   return {
     config,

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
+import type { Config } from './config.ts';
 
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error'> & {
   child(fields: Record<string, unknown>): Logger;
@@ -77,6 +78,11 @@ function errorForLog(error: unknown, keyFolders: readonly string[], depth = 0): 
 /** Errors of another realm (workers, test runners) are errors too. */
 const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
+
+/** The folders and buckets whose entries are named by stream keys. */
+export function keyFoldersOf(config: Pick<Config, 'SCRATCH_DIR' | 'LIVE_BUCKET' | 'MINIO_BUCKET'>): string[] {
+  return [config.SCRATCH_DIR, config.LIVE_BUCKET, config.MINIO_BUCKET];
+}
 
 /**
  * Replaces the entry of a bucket or folder that is named by a stream key: `live-segments/{key}/x.ts` →

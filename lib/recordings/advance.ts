@@ -6,6 +6,7 @@
  *   Whoever lost it (stopped, slow) finds its writes refused; the queue's groups make that rare, the lease makes it safe.
  */
 import { ServiceError } from '../platform/errors.ts';
+import { hideStreamKeys, keyFoldersOf } from '../platform/logging.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { LeaseLost } from './errors.ts';
 import { finishRecording } from './finish.ts';
@@ -131,7 +132,7 @@ async function settle(context: RecordingContext, lease: Lease, error: unknown): 
     );
     return;
   }
-  const why = describe(error);
+  const why = describe(error, keyFoldersOf(context.config));
   const attempts = recording.attempts + 1;
   const now = nowOf(context);
   if (recording.status === 'processing' && isFinal(context, recording, error, attempts)) {
@@ -162,7 +163,8 @@ function isFinal(context: RecordingContext, recording: Recording, error: unknown
   return context.clock.now() - since.getTime() > context.config.RETRY_FOR;
 }
 
-function describe(error: unknown): { code: string; message: string } {
-  if (error instanceof ServiceError) return { code: error.code, message: error.message };
-  return { code: 'UNEXPECTED', message: error instanceof Error ? error.message : String(error) };
+/** What the row says of an error; the report shows it to everybody, so that it tells no key and no inner workings. */
+function describe(error: unknown, keyFolders: readonly string[]): { code: string; message: string } {
+  if (error instanceof ServiceError) return { code: error.code, message: hideStreamKeys(error.message, keyFolders) };
+  return { code: 'UNEXPECTED', message: 'An unexpected error; the log has it' };
 }
