@@ -170,14 +170,21 @@ async function tell(
   );
 }
 
-/** Recordings that wait for a finalizer: the message that should have woken it may be lost. */
+/**
+ * Recordings that wait for a finalizer: the message that should have woken it may be lost, or out with a worker that
+ * died, which blocks its group until its visibility timeout (90 min on AWS). So each minute has its own group here; the
+ * lease keeps two workers apart.
+ */
 async function wakeUpDue(context: RecordingContext): Promise<void> {
   const tickNumber = Math.floor(context.clock.now() / context.config.MONITOR_INTERVAL);
+  const minute = Math.floor(context.clock.now() / 60_000);
+  const wakeUp = (recordingId: string, reason: string) =>
+    context.queues.requestAdvance(recordingId, reason, 0, `${recordingId}:poll:${minute}`);
   for (const recording of await context.recordings.findDue(nowOf(context), DUE_AT_ONCE)) {
-    await context.queues.requestAdvance(recording.id, `poll:${recording.attempts}:${tickNumber}`);
+    await wakeUp(recording.id, `poll:${recording.attempts}:${tickNumber}`);
   }
   for (const recordingId of await context.segments.findRollable(context.config.PART_SIZE)) {
-    await context.queues.requestAdvance(recordingId, `poll-roll:${tickNumber}`);
+    await wakeUp(recordingId, `poll-roll:${tickNumber}`);
   }
 }
 

@@ -11,9 +11,10 @@ export interface Queues {
   requestSweep(recordingId: string, delaySeconds?: number): Promise<void>;
   /**
    * Asks the finalizer to advance one recording. `reason` makes the deduplication id (SQS drops equal ones for
-   * 5 min), so it carries what changed: an attempt, a count.
+   * 5 min), so it carries what changed: an attempt, a count. Messages of one group are worked on one after the other;
+   * `group` is another than the recording's own where that may be blocked by a message whose worker died.
    */
-  requestAdvance(recordingId: string, reason: string, delaySeconds?: number): Promise<void>;
+  requestAdvance(recordingId: string, reason: string, delaySeconds?: number, group?: string): Promise<void>;
 }
 
 /** Queues on SQS; a queue without URL drops its messages (the poller does the work). */
@@ -46,7 +47,7 @@ export function createQueues(
         }),
         recordingId,
       ),
-    requestAdvance: (recordingId, reason, delaySeconds = 0) => {
+    requestAdvance: (recordingId, reason, delaySeconds = 0, group = recordingId) => {
       // FIFO queues have no delay of single messages: a later advance goes through the standard queue.
       if (delaySeconds > 0) {
         return send(
@@ -62,7 +63,7 @@ export function createQueues(
         new SendMessageCommand({
           QueueUrl: config.JOBS_QUEUE_URL,
           MessageBody: JSON.stringify({ recording_id: recordingId }),
-          MessageGroupId: recordingId,
+          MessageGroupId: group,
           MessageDeduplicationId: `${recordingId}:${reason}`.slice(0, 128),
         }),
         recordingId,
