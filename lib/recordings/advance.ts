@@ -163,8 +163,8 @@ function isFinal(context: RecordingContext, recording: Recording, error: unknown
   return context.clock.now() - since.getTime() > context.config.RETRY_FOR;
 }
 
-/** What the row says of an error; the report shows it to everybody, so that it tells no key and no inner workings. */
+/** What the row says of an error: without stream keys, since the row is shown to more people than the log. */
 function describe(error: unknown, keyFolders: readonly string[]): { code: string; message: string } {
-  if (error instanceof ServiceError) return { code: error.code, message: hideStreamKeys(error.message, keyFolders) };
-  return { code: 'UNEXPECTED', message: 'An unexpected error; the log has it' };
+  const message = hideStreamKeys(error instanceof Error ? error.message : String(error), keyFolders);
+  return { code: error instanceof ServiceError ? error.code : 'UNEXPECTED', message };
 }
