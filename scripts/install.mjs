@@ -62,10 +62,14 @@ function matchesLock(root) {
 function installPackages(root) {
   console.error('Installing packages (once; about a minute) …');
   const npm = npmCommand();
-  const args = [...npm.args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, error } = spawnSync(npm.file, args, { cwd: root, stdio: ['ignore', 2, 2], shell: npm.shell });
-  if (status === 0) return;
-  throw new InstallError(`npm ci failed${error ? ` (${error.message})` : ''}; its messages are above.`);
+  const common = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // `ci` is exact, and gives up where a registry lacks an optional package of another platform; `install` passes it over.
+  for (const command of [['ci'], ['install', '--no-save']]) {
+    const args = [...npm.args, ...command, ...common];
+    const { status } = spawnSync(npm.file, args, { cwd: root, stdio: ['ignore', 2, 2], shell: npm.shell });
+    if (status === 0) return;
+  }
+  throw new InstallError('npm could not install the packages; its messages are above.');
 }
 
 /** The npm that started us, if there is one; it need not be on PATH. */
