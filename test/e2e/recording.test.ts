@@ -21,6 +21,8 @@ beforeAll(async () => {
   hls = await makeHls(SHAPE);
   other = await makeHls({ ...SHAPE, seconds: 6, fps: '25' });
   service = await startService({ env: { MONITOR_INTERVAL: '2s', END_GRACE: '3s' } });
+  // The first broadcast of a process pays for loading and compiling.
+  await play(service, { hls: other });
   undisturbed = await play(service, { hls });
 });
 afterAll(() => service?.stop());
