@@ -3,7 +3,7 @@
  * started. The files that were pushed are kept until the check has compared them with the recording.
  */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { PackagerRun, PackagerStore, SourceSegment } from '../test/support/packager.ts';
 import { startPackager } from '../test/support/packager.ts';
 import { openStreamInput } from '../test/support/packager-file.ts';
@@ -30,7 +30,8 @@ const PUSH_SECONDS = 15;
 /** @throws {StreamSourceError} where the input cannot be streamed */
 export async function prepareStream(options: DemoArguments, ffmpegPath: string, scratch: string): Promise<DemoStream> {
   if (options.input === undefined) return testStream(options.seconds, ffmpegPath, scratch);
-  const input = await openStreamInput(options.input, ffmpegPath);
+  // npm changes into the project's folder: a name is meant from where it was typed.
+  const input = await openStreamInput(resolve(process.env.INIT_CWD || '.', options.input), ffmpegPath);
   const speed = options.realtime ? 1 : Math.max(1, (input.durationMs ?? 0) / 1000 / PUSH_SECONDS);
   const pace = speed === 1 ? 'in real time' : `${speed.toFixed(1)} times faster than real time`;
   const expectedSeconds = input.durationMs === null ? null : input.durationMs / 1000;

@@ -123,7 +123,7 @@ async function awaitCompletion(service: DemoService, broadcast: Stream, signal: 
     },
     { withinMs: COMPLETE_WITHIN_MS, everyMs: 50 },
   );
-  if ('aborted' in finished) throw new DemoProblem('stopped');
+  if ('aborted' in finished) throw new DemoProblem('Stopped');
   if (finished.status === 'failed') throw new DemoProblem('The recording failed; the log of the service says why');
   return finished;
 }
@@ -175,7 +175,8 @@ async function main(): Promise<number> {
   }
   const scratch = await mkdtemp(join(tmpdir(), 'recording-demo-'));
   const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
+  // `disconnect`: whoever started us was killed.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'])
     process.once(name, () => stopping.abort(new DemoProblem('Stopped')));
   try {
     return (await run(parsed.options, scratch, stopping.signal)) ? 0 : 1;
