@@ -14,6 +14,7 @@
  * that there is nothing a store of seen ids would protect.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import { type AddressList, normalAddress } from './address-list.ts';
 import type { Config } from './config.ts';
 import { type HttpEvent, HttpProblem, header, readRawBody } from './http-message.ts';
@@ -95,10 +96,14 @@ function admitByAddress(event: HttpEvent, allowed: AddressList): void {
   if (isForeignPage(event)) throw new HttpProblem(403, 'Pages of other origins may not call this route');
 }
 
+/** A name may be pointed at this machine by whoever owns it (DNS rebinding): only a bare address or localhost counts. */
 function isForeignPage(event: HttpEvent): boolean {
   const site = header(event, 'sec-fetch-site');
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
   const origin = header(event, 'origin');
   if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== header(event, 'host');
+  if (!URL.canParse(origin)) return true;
+  const { host, hostname } = new URL(origin);
+  const isOwnName = hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
+  return host !== header(event, 'host') || !isOwnName;
 }

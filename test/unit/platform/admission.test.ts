@@ -62,9 +62,13 @@ describe('without WEBHOOK_SECRET', () => {
     expect(ask('internal', {}, { headers: { origin: 'https://evil.example' } })).toBe(403);
     expect(ask('internal', {}, { headers: { origin: 'null' } })).toBe(403);
     expect(ask('internal', {}, { headers: { 'sec-fetch-site': 'cross-site' } })).toBe(403);
-    expect(ask('internal', {}, { headers: { origin: 'http://recorder.test', 'sec-fetch-site': 'same-origin' } })).toBe(
-      200,
-    );
+    const own = (host: string) => ({ host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
+    for (const host of ['127.0.0.1:8083', 'localhost:8083', '[::1]:8083']) {
+      expect(ask('internal', {}, { headers: own(host) })).toBe(200);
+    }
+    // Its owner may have pointed this name at 127.0.0.1.
+    expect(ask('internal', {}, { headers: own('evil.example:8083') })).toBe(403);
+    expect(ask('internal', {}, { headers: { ...own('127.0.0.1:8083'), origin: 'http://127.0.0.1:3000' } })).toBe(403);
   });
 
   it('says so, once, at start', () => {
