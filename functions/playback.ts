@@ -1,17 +1,127 @@
-/** What a recording looks like from outside while and after it is made: its report. */
+/** Watching a recording in every state, and how complete it is. */
+import { z } from 'zod';
 import { getContext } from '../lib/composition.ts';
-import { type HttpHandler, type HttpRoute, httpHandler, json, readUuid } from '../lib/platform/http.ts';
+import {
+  type HttpEvent,
+  type HttpHandler,
+  type HttpResult,
+  type HttpRoute,
+  httpHandler,
+  json,
+  readQuery,
+  readUuid,
+} from '../lib/platform/http.ts';
+import { bytesAnswer, redirect, textAnswer } from '../lib/platform/http-media.ts';
 import type { RecordingContext } from '../lib/recordings/context.ts';
 import { RecordingNotFound } from '../lib/recordings/errors.ts';
+import { fragmentMedia, initMedia, type Media, playlistOf, segmentMedia } from '../lib/recordings/playback.ts';
+import { MediaNotFound } from '../lib/recordings/playback-errors.ts';
+import { PLAYLIST_TYPE } from '../lib/recordings/playback-playlist.ts';
 import { reportRecording } from '../lib/recordings/report.ts';
 import { reportAnswer } from '../lib/recordings/report-schemas.ts';
 
-const noSuchId = new RecordingNotFound('The id is no UUID');
+type Handler = HttpHandler<RecordingContext>;
+type Route = HttpRoute<RecordingContext>;
 
-const report: HttpHandler<RecordingContext> = async (event, context) =>
-  json(200, { report: await reportRecording(context, readUuid(event, 'id', noSuchId)) });
+const tag = 'Playback';
+const idOf = (event: HttpEvent) => readUuid(event, 'id', new RecordingNotFound('The id is no UUID'));
 
-export const routes: readonly HttpRoute<RecordingContext>[] = [
+const playlistQuery = z.object({
+  from: z
+    .enum(['auto', 'segments', 'file'])
+    .default('auto')
+    .describe('The captured segments, the finished file, or whichever is there'),
+});
+const versionQuery = z.object({ v: z.string().optional().describe('Of the file, as in the playlist') });
+const initQuery = versionQuery.extend({ layout: z.coerce.number().int().min(0).default(0) });
+
+/** What a URI names is the same for ever; only the URIs in a playlist change. */
+const FOR_EVER = 'private, max-age=86400, immutable';
+
+function mediaAnswer(media: Media, contentType: string): HttpResult {
+  if (media.kind === 'link') return redirect(media.url);
+  return bytesAnswer(media.bytes, contentType, { etag: media.etag, 'cache-control': FOR_EVER });
+}
+
+/** `123.ts` → 123 */
+function numberOf(event: HttpEvent, name: string, extension: string): number {
+  const found = new RegExp(`^(\\d{1,15})\\.${extension}$`).exec(event.pathParameters?.[name] ?? '');
+  if (!found) throw new MediaNotFound(`No ${name} has such a name`);
+  return Number(found[1]);
+}
+
+const playlist: Handler = async (event, context) =>
+  textAnswer(await playlistOf(context, idOf(event), readQuery(event, playlistQuery).from), PLAYLIST_TYPE);
+
+const segment: Handler = async (event, context) =>
+  mediaAnswer(await segmentMedia(context, idOf(event), numberOf(event, 'segment', 'ts')), 'video/mp2t');
+
+const init: Handler = async (event, context) => {
+  const { v, layout } = readQuery(event, initQuery);
+  return mediaAnswer(await initMedia(context, idOf(event), layout, v), 'video/mp4');
+};
+
+const fragment: Handler = async (event, context) => {
+  const { v } = readQuery(event, versionQuery);
+  return mediaAnswer(await fragmentMedia(context, idOf(event), numberOf(event, 'fragment', 'm4s'), v), 'video/mp4');
+};
+
+const report: Handler = async (event, context) => json(200, { report: await reportRecording(context, idOf(event)) });
+
+export const routes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/recording/{id}/index.m3u8',
+    access: 'public',
+    handler: playlist,
+    doc: {
+      tag,
+      summary: 'HLS playlist, from the beginning, while it records and after',
+      description: '404 until the first segment is captured.',
+      query: playlistQuery,
+      answers: { 200: { description: 'EVENT while the recording goes on, VOD after', contentType: PLAYLIST_TYPE } },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/recording/{id}/segments/{segment}',
+    access: 'public',
+    handler: segment,
+    doc: {
+      tag,
+      summary: 'A captured segment',
+      params: z.object({ segment: z.string().describe('{number}.ts, as in the playlist') }),
+      answers: {
+        200: { description: 'Its bytes', contentType: 'video/mp2t' },
+        302: { description: 'To a link, where it is larger than a function may answer' },
+      },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/recording/{id}/init.mp4',
+    access: 'public',
+    handler: init,
+    doc: {
+      tag,
+      summary: 'What a player loads before fragments of the file',
+      query: initQuery,
+      answers: { 200: { description: 'ftyp and moov', contentType: 'video/mp4' } },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/recording/{id}/fragments/{fragment}',
+    access: 'public',
+    handler: fragment,
+    doc: {
+      tag,
+      summary: 'Some seconds of the file',
+      params: z.object({ fragment: z.string().describe('{number}.m4s, as in the playlist') }),
+      query: versionQuery,
+      answers: { 200: { description: 'moof and mdat', contentType: 'video/mp4' } },
+    },
+  },
   {
     method: 'GET',
     path: '/recording/{id}/report',

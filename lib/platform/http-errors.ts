@@ -7,6 +7,10 @@ import { HttpProblem, type HttpResult, json } from './http-message.ts';
 const PUBLIC_ERRORS: Readonly<Record<string, { statusCode: number; message?: string }>> = {
   RECORDING_NOT_FOUND: { statusCode: 404, message: 'Recording not found' },
   WRONG_STATE: { statusCode: 409 },
+  NOTHING_TO_PLAY: { statusCode: 404 },
+  MEDIA_NOT_FOUND: { statusCode: 404 },
+  CLIP_REFUSED: { statusCode: 422 },
+  TOO_MANY_CLIPS: { statusCode: 409 },
   IMPORT_UNDER_WAY: { statusCode: 409 },
   IMPORT_REFUSED: { statusCode: 422 },
   TOKEN_REFUSED: { statusCode: 401 },

@@ -24,3 +24,26 @@ export async function findFileHash(db: Queryable, recordingId: string): Promise<
   );
   return result.rows[0]?.sha256 ?? null;
 }
+
+/** Whether the captured segments of a recording are gone. */
+export async function findPlayback(db: Queryable, recordingId: string): Promise<{ stagingRemoved: boolean }> {
+  const result = await db.query<{ removed: boolean }>(
+    'SELECT staging_removed_at IS NOT NULL AS removed FROM recordings WHERE id = $1',
+    [recordingId],
+  );
+  return { stagingRemoved: result.rows[0]?.removed ?? false };
+}
+
+/** Where a captured segment is staged. */
+export async function findSegmentMedia(
+  db: Queryable,
+  recordingId: string,
+  segmentId: number,
+): Promise<{ stagedKey: string; size: number } | null> {
+  const result = await db.query<{ stagedKey: string; size: number }>(
+    `SELECT staged_key AS "stagedKey", size FROM recording_segments
+      WHERE recording_id = $1 AND id = $2 AND state IN ('captured', 'late') AND staged_key IS NOT NULL`,
+    [recordingId, segmentId],
+  );
+  return result.rows[0] ?? null;
+}

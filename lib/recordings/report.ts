@@ -60,7 +60,7 @@ export async function reportRecording(context: RecordingContext, recordingId: st
   const state = await ledgerState(context.db, recordingId);
   const signature = `${state}/${recording.endedAt?.getTime()}/${recording.startedAt.getTime()}`;
   // Of a long recording this reads tens of megabytes of probes: once for each state of the ledger is enough.
-  const report = await remembered(context.db, `report/${recordingId}`, signature, async () =>
+  const report = await remembered(context.db, 'report', recordingId, signature, async () =>
     computeReport(recording, await context.segments.list(recordingId)),
   );
   return present(recording, report, await findFileHash(context.db, recordingId));
@@ -153,8 +153,13 @@ function present(recording: Recording, report: CompletenessReport, sha256: strin
     sha256,
     failure:
       recording.status === 'failed' && recording.failureCode
-        ? { code: recording.failureCode, message: recording.failureMessage ?? '' }
+        ? { code: recording.failureCode, message: publicMessage(recording.failureCode, recording.failureMessage) }
         : null,
     warnings: [...(recording.facts.warnings ?? [])],
   };
+}
+
+/** Errors of our own say on purpose what they say; of any other, only the log tells. */
+function publicMessage(code: string, message: string | null): string {
+  return code === 'UNEXPECTED' ? 'An unexpected error; the log has it' : (message ?? '');
 }
