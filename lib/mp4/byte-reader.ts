@@ -87,6 +87,12 @@ export class ByteReader {
 
   /** LEB128, at most 53 bits. */
   uvarint(): number {
+    // One byte is by far the most frequent, and there are millions.
+    const first = this.bytes[this.position] ?? 0x80;
+    if (first < 0x80 && this.position < this.end) {
+      this.position++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (;;) {

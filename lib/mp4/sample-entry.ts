@@ -5,6 +5,7 @@
 import { boxesIn } from './box-reader.ts';
 import { ByteReader, copyOf } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { normaliseAvcC, normaliseHvcC } from './decoder-config.ts';
 import { Corrupt } from './errors.ts';
 
 /** Bytes of a sample entry before its child boxes: VisualSampleEntry 86, AudioSampleEntry version 0 36. */
@@ -13,20 +14,35 @@ const AUDIO_FIELDS = 36;
 
 export type TrackKind = 'video' | 'audio';
 
-/** The entry without what differs from part to part: no `btrt`, bit rates and buffer size of `esds` set to 0. */
+/**
+ * The entry without what differs from part to part: no `btrt`, bit rates and buffer size of `esds` set to 0, parameter
+ * sets without trailing zeros.
+ */
 export function normaliseEntry(entry: Uint8Array, kind: TrackKind): Uint8Array {
   const fields = kind === 'video' ? VISUAL_FIELDS : AUDIO_FIELDS;
   if (entry.length < fields) throw new Corrupt(`a sample entry of ${entry.length} bytes`);
   const out = new ByteWriter(entry.length);
   out.put(entry.subarray(0, fields));
-  for (const box of boxesIn(entry, fields)) {
-    if (box.type === 'btrt') continue;
-    const child = copyOf(entry, box.start, box.end);
-    if (box.type === 'esds') clearBitRates(child);
-    out.put(child);
+  for (const child of boxesIn(entry, fields)) {
+    if (child.type === 'btrt') continue;
+    const content = normaliseChild(child.type, entry.subarray(child.start, child.end), child.body - child.start);
+    out
+      .u32(content.length + 8)
+      .ascii(child.type)
+      .put(content);
   }
   out.patchU32(0, out.length);
   return copyOf(out.bytes);
+}
+
+/** The content of a box of `header` bytes and content. */
+function normaliseChild(type: string, box: Uint8Array, header: number): Uint8Array {
+  if (type === 'avcC') return normaliseAvcC(box.subarray(header));
+  if (type === 'hvcC') return normaliseHvcC(box.subarray(header));
+  if (type !== 'esds') return box.subarray(header);
+  const esds = copyOf(box);
+  clearBitRates(esds);
+  return esds.subarray(header);
 }
 
 /** `avc1`, `hev1`, `mp4a.40` …: what must be equal for two configurations to share one track. */

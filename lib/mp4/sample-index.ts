@@ -171,7 +171,18 @@ function plain(values: Uint32Array): Uint8Array {
 
 function readSizes(reader: ByteReader, count: number): Uint32Array {
   const sizes = new Uint32Array(count);
-  for (let i = 0; i < count; i++) sizes[i] = reader.uvarint();
+  // The one column with bytes for every sample: two or three each, read without a call a byte.
+  const { bytes, end } = reader;
+  for (let i = 0; i < count; i++) {
+    const at = reader.position;
+    const [a, b, c] = [bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0];
+    if (at + 3 > end || (a >= 0x80 && b >= 0x80 && c >= 0x80)) sizes[i] = reader.uvarint();
+    else {
+      const length = a < 0x80 ? 1 : b < 0x80 ? 2 : 3;
+      sizes[i] = length === 1 ? a : length === 2 ? (a & 0x7f) | (b << 7) : (a & 0x7f) | ((b & 0x7f) << 7) | (c << 14);
+      reader.position = at + length;
+    }
+  }
   if (reader.left !== 0) throw new Corrupt('sample index: more sizes than samples');
   return sizes;
 }

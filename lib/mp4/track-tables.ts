@@ -3,6 +3,7 @@
  * 8.7), compressed while they come. Owns what happens where two pieces meet; boxes.ts writes the tables out.
  */
 import { ByteWriter } from './byte-writer.ts';
+import { Corrupt } from './errors.ts';
 import type { Piece } from './sample-index.ts';
 
 export interface Chunk {
@@ -49,18 +50,20 @@ export class TrackTables {
     return this.firstDts + this.firstOffset;
   }
 
-  /** Adds the samples of a piece whose part begins at `base` of the media data. */
-  add(piece: Piece, base: number): void {
+  /** Adds the samples of a piece whose part begins at `base` of the media data and has `bytes`. */
+  add(piece: Piece, base: number, bytes: number): void {
     const entry = this.#entryNumber(piece.entry);
     let dts = piece.dts;
     let sample = 0;
     for (const [at, chunkOffset] of piece.chunkOffsets.entries()) {
       const last = sample + (piece.chunkSamples[at] ?? 0);
-      let offset = base + chunkOffset;
+      let offset = chunkOffset;
+      let end = chunkOffset;
       let kept = 0;
       for (; sample < last; sample++) {
         const size = piece.sizes[sample] ?? 0;
         const duration = piece.durations[sample] ?? 0;
+        end += size;
         // As `ffmpeg -c copy` does: a picture before the first one that can be decoded is not shown.
         if (this.samples === 0 && piece.kind === 'video' && piece.sync[sample] === 0) offset += size;
         else {
@@ -69,7 +72,8 @@ export class TrackTables {
         }
         dts += duration;
       }
-      if (kept > 0) this.chunks.push({ offset, samples: kept, entry });
+      if (end > bytes) throw new Corrupt(`a chunk ends at ${end} of the ${bytes} bytes of its part`);
+      if (kept > 0) this.chunks.push({ offset: base + offset, samples: kept, entry });
     }
   }
 
