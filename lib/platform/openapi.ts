@@ -88,15 +88,16 @@ function operationOf(route: DocumentedRoute, schemas: Json): Json {
         }
       : {}),
     responses: Object.fromEntries(
-      Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, schemas)]),
+      Object.entries(answers).map(([status, answer]) => [status, answerOf(Number(status), answer, schemas)]),
     ),
     security: securityOf(route),
   };
 }
 
-function answerOf(answer: AnswerDoc, schemas: Json): Json {
-  if (answer.schema) {
-    const schema = toJson(answer.schema, 'output', schemas);
+function answerOf(status: number, answer: AnswerDoc, schemas: Json): Json {
+  const shape = answer.schema ?? (status >= 400 ? errorSchema : undefined);
+  if (shape) {
+    const schema = toJson(shape, 'output', schemas);
     return { description: answer.description, content: { 'application/json': { schema } } };
   }
   if (!answer.contentType) return { description: answer.description };
@@ -148,7 +149,15 @@ function parametersOf(schema: z.ZodObject | undefined, where: 'path' | 'query', 
 /** JSON Schema of one schema; what it defines by id moves to the components. */
 function toJson(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   // Inside an object, since a schema with an id is only referred to below the top.
-  const whole = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: 'any', target: 'draft-2020-12' });
+  const whole = z.toJSONSchema(z.object({ it: schema }), {
+    io,
+    unrepresentable: 'any',
+    target: 'draft-2020-12',
+    override: ({ jsonSchema }) => {
+      // The format says it, and a pattern of 150 characters only hides it.
+      if (jsonSchema.format === 'uuid') delete jsonSchema.pattern;
+    },
+  });
   const moved = JSON.parse(JSON.stringify(whole).replaceAll('"#/$defs/', '"#/components/schemas/')) as {
     properties: { it: Json };
     $defs?: Json;

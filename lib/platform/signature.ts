@@ -8,7 +8,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Messages older or newer than this are refused: what was overheard cannot be played again later. */
-export const TOLERANCE_SECONDS = 5 * 60;
+const TOLERANCE_SECONDS = 5 * 60;
 
 const MAX_SIGNATURES = 16;
 const PREFIX = 'whsec_';

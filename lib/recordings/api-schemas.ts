@@ -14,7 +14,7 @@ const second = z
 
 export const statusSchema = z.enum(['recording', 'processing', 'completed', 'failed']).meta({ id: 'RecordingStatus' });
 
-export const recordingSchema = z
+const recordingSchema = z
   .strictObject({
     id: z.uuid(),
     stream_id: z.uuid(),
@@ -75,7 +75,7 @@ export const importAnswer = z.object({ recording_id: z.uuid(), video_id: z.uuid(
 
 const eventType = z.enum(['recording.started', 'recording.completed', 'recording.failed', 'recording.reopened']);
 
-export const eventSchema = z
+const eventSchema = z
   .object({
     id: z.uuid().describe('The webhook-id of its deliveries; the same when it is sent again'),
     type: eventType,

@@ -35,7 +35,7 @@ export function toEventMessage(event: RecordingEvent): EventMessage {
 }
 
 /** The pause after an attempt's failure: 10 s, doubled each time, an hour at most. */
-export function backoffMs(attempt: number): number {
+function backoffMs(attempt: number): number {
   return Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt - 1, 20));
 }
 

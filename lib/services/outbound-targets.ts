@@ -43,7 +43,7 @@ export function createOutboundTargets(config: OutboundConfig): OutboundTarget[] 
 }
 
 /** A receiver of signed webhooks. Anything but a 2xx is a failure, a redirect too. */
-export function webhookTarget(url: string, secrets: WebhookSecrets, timeoutMs: number): OutboundTarget {
+function webhookTarget(url: string, secrets: WebhookSecrets, timeoutMs: number): OutboundTarget {
   const digest = createHash('sha256').update(url).digest('hex').slice(0, 8);
   return {
     name: `${new URL(url).origin}#${digest}`,
