@@ -131,7 +131,7 @@ describe('a body', () => {
   });
 
   it('from a page of a browser has to say that it is JSON: no form of another origin can', async () => {
-    const headers = { origin: 'http://recorder.test' };
+    const headers = { host: 'localhost:8083', origin: 'http://localhost:8083' };
     const types = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonp'];
     for (const type of types) {
       expect((await post({ body: '{"name":"x"}', headers: { ...headers, 'content-type': type } })).status).toBe(415);
