@@ -16,6 +16,8 @@ export interface SegmentObject {
   readonly modifiedAtMs: number;
   readonly number: number | null;
   readonly firstDts90k: number | null;
+  readonly endDts90k?: number | null;
+  readonly durationMs?: number;
 }
 
 export interface Candidate {
@@ -26,6 +28,11 @@ export interface Candidate {
   /** Number and end of its last captured segment; null where unknown. */
   readonly lastNumber: number | null;
   readonly lastEndDts90k: number | null;
+  /** When that segment was uploaded, on our clock. */
+  readonly lastModifiedAtMs?: number | null;
+  /** Of its segments with the numbers around this one: where the one before ends, where the one behind begins. */
+  readonly previousEndDts90k?: number | null;
+  readonly nextFirstDts90k?: number | null;
   /** Whether it has captured an object of this very key (with another ETag); undefined if unknown. */
   readonly hasKey?: boolean;
 }
@@ -50,6 +57,9 @@ const CONTINUES_90K = 45_000;
 const AHEAD = 5;
 const BEHIND = 15;
 const AHEAD_90K = 120 * 90_000;
+const DEFAULT_DURATION_MS = 2000;
+/** How much sooner than a live encoder could have made it a segment may seem to come: clocks, uneven segments. */
+const EARLY_MS = 3000;
 
 /** Assigns one object to one of the recordings of its stream key. */
 export function assignSegment(
@@ -79,15 +89,36 @@ function belongsToEarlier(segment: SegmentObject, earlier: Candidate, newest: Ca
   const before = segment.modifiedAtMs < newest.startedAtMs;
   if (before && segment.modifiedAtMs >= earlier.startedAtMs && isWithin(segment, earlier)) return true;
   if (earlier.endedAtMs !== null && segment.modifiedAtMs > earlier.endedAtMs + graceMs) return false;
-  if (!exactlyContinues(segment, earlier) || earlier.hasKey === true) return false;
-  // Encoders that start at the same timestamp make segments that fit both: the one that is running is likelier.
-  return !isAhead(segment, newest);
+  if (earlier.hasKey === true || !touches(segment, earlier)) return false;
+  // Encoders that start at the same timestamp make segments that fit both: the one that is running is likelier, unless
+  // it cannot have come so far yet.
+  return !touches(segment, newest) && !isDue(segment, newest);
 }
 
-function exactlyContinues(segment: SegmentObject, { lastNumber, lastEndDts90k }: Candidate): boolean {
-  if (segment.number === null || lastNumber === null || segment.number !== lastNumber + 1) return false;
-  if (segment.firstDts90k === null || lastEndDts90k === null) return false;
-  return Math.abs(delta90k(lastEndDts90k, segment.firstDts90k)) <= CONTINUES_90K;
+/** Its timestamps continue the segment with the number before, or are continued by the one behind. */
+function touches(segment: SegmentObject, one: Candidate): boolean {
+  const { number, firstDts90k, endDts90k } = segment;
+  if (number === null || firstDts90k === null) return false;
+  const previous = one.previousEndDts90k ?? (one.lastNumber === number - 1 ? one.lastEndDts90k : null);
+  return meets(previous, firstDts90k) || meets(endDts90k, one.nextFirstDts90k);
+}
+
+function meets(end90k: number | null | undefined, first90k: number | null | undefined): boolean {
+  if (typeof end90k !== 'number' || typeof first90k !== 'number') return false;
+  return Math.abs(delta90k(end90k, first90k)) <= CONTINUES_90K;
+}
+
+/** By its number it may be next in a running broadcast, and enough time has passed for it to be made. */
+function isDue(segment: SegmentObject, running: Candidate): boolean {
+  const { number, durationMs = DEFAULT_DURATION_MS } = segment;
+  if (number === null) return true;
+  const { lastNumber, lastModifiedAtMs } = running;
+  if (lastNumber !== null && !isAhead(segment, running)) return false;
+  const dueMs =
+    lastNumber === null || typeof lastModifiedAtMs !== 'number'
+      ? running.startedAtMs + (number + 1) * durationMs
+      : lastModifiedAtMs + (number - lastNumber) * durationMs;
+  return segment.modifiedAtMs >= dueMs - EARLY_MS;
 }
 
 /** The next number, or one of the few after it while those between are on their way. */

@@ -15,7 +15,7 @@ import type { FetchedObject } from '../storage/object-store.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { capturesSinceMs, type Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
-import type { SegmentState } from './segment-repository.ts';
+import { isSameWrite, type SegmentState } from './segment-repository.ts';
 
 type SegmentKey = Extract<ObjectKey, { kind: 'segment' }>;
 
@@ -103,7 +103,8 @@ async function findOwner(
   fetched: FetchedObject,
   probe: SegmentProbe | null,
 ): Promise<{ recordingId: string } | { ignore: string }> {
-  const taken = await context.segments.findSources([{ key, etag: fetched.etag }]);
+  const known = await context.segments.findSources([{ key, etag: fetched.etag }]);
+  const taken = known.filter((row) => isSameWrite(row, { key, ...fetched }));
   const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
   if (mine) return { recordingId: mine.recordingId };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
@@ -115,7 +116,7 @@ async function findOwner(
   // What came last only matters where there is a choice, or a question whether it is still this broadcast.
   const hasChoice = open.length > 1 || open.some((one) => one.endHeardAt !== null);
   const described = await Promise.all(
-    open.map((candidate) => describeCandidate(context, candidate, hasChoice ? key : null)),
+    open.map((candidate) => describeCandidate(context, candidate, hasChoice ? { key, number: parsed.number } : null)),
   );
   return assignSegment(
     {
@@ -124,8 +125,10 @@ async function findOwner(
       modifiedAtMs,
       number: parsed.number,
       firstDts90k: probe?.firstDts90k ?? null,
+      endDts90k: probe?.endDts90k ?? null,
+      ...(probe ? { durationMs: probe.durationMs } : {}),
     },
-    described,
+    described.map((candidate) => onOurClock(candidate, fetched.clockOffsetMs ?? 0)),
     { clockSlackMs: context.config.CLOCK_SLACK, endGraceMs: context.config.LATE_SEGMENT_WINDOW },
   );
 }
@@ -137,17 +140,22 @@ async function findOwner(
 async function describeCandidate(
   context: RecordingContext,
   candidate: Recording,
-  key: string | null,
-): Promise<Candidate> {
+  segment: { key: string; number: number | null } | null,
+): Promise<Candidate & { lastModifiedAt?: Date | null }> {
   const times = {
     id: candidate.id,
     status: candidate.status,
     startedAtMs: capturesSinceMs(candidate),
     endedAtMs: candidate.endHeardAt?.getTime() ?? null,
   };
-  return key === null
+  return segment === null
     ? { ...times, lastNumber: null, lastEndDts90k: null }
-    : { ...times, ...(await context.segments.findLast(candidate.id, key)) };
+    : { ...times, ...(await context.segments.findLast(candidate.id, segment.key, segment.number)) };
+}
+
+function onOurClock(candidate: Candidate & { lastModifiedAt?: Date | null }, storeIsAheadMs: number): Candidate {
+  const { lastModifiedAt, ...rest } = candidate;
+  return { ...rest, lastModifiedAtMs: lastModifiedAt ? lastModifiedAt.getTime() - storeIsAheadMs : null };
 }
 
 async function store(

@@ -6,7 +6,7 @@
 import { NeighbourUnavailable } from '../services/errors.ts';
 import type { StreamState } from '../services/stream-service.ts';
 import { nowOf, type RecordingContext } from './context.ts';
-import { recordStreamEvent } from './record-stream-event.ts';
+import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
 import { removeStaging } from './remove-staging.ts';
 import { applyRetention } from './retention.ts';
@@ -80,16 +80,25 @@ async function reconcileStreams(context: RecordingContext): Promise<void> {
   if (invalid > 0)
     context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
   const active = await context.recordings.findActive();
-  const activeStreams = new Set(active.map((recording) => recording.streamId));
+  const activeOf = new Map(active.map((recording) => [recording.streamId, recording]));
   const live = new Set(streams.map((stream) => stream.streamId));
   for (const stream of streams) {
-    if (!activeStreams.has(stream.streamId)) await tell(context, 'stream.started', stream, stream.startedAt, 'poll');
+    const recording = activeOf.get(stream.streamId);
+    if (!recording || isLaterBroadcast(stream, recording))
+      await tell(context, 'stream.started', stream, stream.startedAt, 'poll');
   }
   for (const recording of active) {
     if (!live.has(recording.streamId)) {
       await duty(context, 'ask for a stream', () => askForStream(context, recording), { recording_id: recording.id });
     }
   }
+}
+
+/** The stream has ended and started again since the recording began, and we heard of neither. */
+function isLaterBroadcast(stream: StreamState, recording: Recording): boolean {
+  const starts = [recording.startedAt, ...(recording.facts.reconnects ?? []).map((gap) => new Date(gap.resumedAt))];
+  const lastStartMs = Math.max(...starts.map((start) => start.getTime()));
+  return stream.startedAt.getTime() > lastStartMs + SAME_START_MS;
 }
 
 let streamServiceSilentSinceMs: number | null = null;
@@ -128,6 +137,8 @@ async function askForStream(context: RecordingContext, recording: Recording): Pr
     recording.lastSegmentAt?.getTime() ?? 0,
   );
   if (!state && context.clock.now() - lastSign < UNKNOWN_STREAM_MS) return;
+  if (state && isLaterBroadcast(state, recording))
+    await tell(context, 'stream.started', state, state.startedAt, 'poll');
   const endedAt = state?.endedAt ?? nowOf(context);
   // An end before the recording's own start is an earlier broadcast's: the service has not heard of this one yet.
   if (endedAt < recording.startedAt) return;

@@ -9,16 +9,19 @@ import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { inferStart } from './infer-start.ts';
 import type { Recording } from './recording.ts';
 import type { RecordingRepository } from './recording-repository.ts';
+import { isSameWrite } from './segment-repository.ts';
 import { decideStreamEvent, type EventDecision, type StreamEvent } from './stream-events.ts';
 
 /** Starts of one broadcast as told by webhook and by polling may differ by rounding. */
-const SAME_START_MS = 2000;
+export const SAME_START_MS = 2000;
 
 interface Outcome {
   readonly decision: EventDecision;
   /** The recording that takes segments from now on, if the event opened or reopened one. */
   readonly opened: string | null;
   readonly ended: string | null;
+  /** All recordings of the stream, as they were before. */
+  readonly known: readonly Recording[];
 }
 
 /**
@@ -28,7 +31,7 @@ interface Outcome {
 export async function recordStreamEvent(context: RecordingContext, event: StreamEvent): Promise<EventDecision> {
   let outcome = await apply(context, event, null);
   if (outcome.decision.act === 'create-ended') {
-    const start = await resolveLostStart(context, event);
+    const start = await resolveLostStart(context, event, outcome.known);
     // Without objects that nobody owns, a second end of a known broadcast is just that.
     if (start.hasObjects || !outcome.decision.onlyIfObjects) outcome = await apply(context, event, start.startedAt);
   }
@@ -58,11 +61,15 @@ async function apply(context: RecordingContext, event: StreamEvent, lostStart: D
   return context.db.transaction(async (client) => {
     const { recordings } = repositoriesOn(client);
     const known = await recordings.lockStream(event.streamId, event.streamKey, event.userId, now);
-    const decision = decideStreamEvent(event, known, {
+    const broadcasts = known.map((recording) => ({
+      ...recording,
+      reconnects: (recording.facts.reconnects ?? []).map((gap) => new Date(gap.resumedAt)),
+    }));
+    const decision = decideStreamEvent(event, broadcasts, {
       sameStartMs: SAME_START_MS,
       reconnectWindowMs: context.config.RECONNECT_WINDOW,
     });
-    if (decision.act === 'create-ended' && lostStart === null) return { decision, opened: null, ended: null };
+    if (decision.act === 'create-ended' && lostStart === null) return { decision, known, opened: null, ended: null };
     const result = await carryOut(context, recordings, known, event, decision, lostStart);
     await recordings.logEvent(
       {
@@ -74,7 +81,7 @@ async function apply(context: RecordingContext, event: StreamEvent, lostStart: D
       },
       now,
     );
-    return { decision, ...result };
+    return { decision, known, ...result };
   });
 }
 
@@ -99,6 +106,18 @@ async function carryOut(
       await recordings.end(id, decision.endedAt, event.source, firstAttempt, now);
       return { opened: id, ended: id };
     }
+    case 'create-past': {
+      const id = await create(decision.startedAt, false);
+      await recordings.end(id, decision.endedAt, 'superseded', firstAttempt, now);
+      return { opened: decision.followedBy, ended: id };
+    }
+    case 'split': {
+      const before = known.find((recording) => recording.id === decision.recordingId);
+      await recordings.moveEnd(decision.recordingId, decision.startedAt, 'superseded', now);
+      const id = await create(decision.startedAt, false);
+      await recordings.end(id, decision.endedAt, before?.endSource ?? event.source, firstAttempt, now);
+      return { opened: decision.recordingId, ended: id };
+    }
     case 'end':
       return {
         opened: null,
@@ -111,7 +130,8 @@ async function carryOut(
       return { opened: await create(decision.startedAt, false), ended: decision.recordingId };
     case 'resume': {
       const before = known.find((recording) => recording.id === decision.recordingId);
-      const gap = { endedAt: (before?.endedAt ?? now).toISOString(), resumedAt: decision.resumedAt.toISOString() };
+      const endedAt = before?.endedAt ?? before?.lastSegmentAt ?? decision.resumedAt;
+      const gap = { endedAt: endedAt.toISOString(), resumedAt: decision.resumedAt.toISOString() };
       await recordings.resume(decision.recordingId, { reconnects: [...(before?.facts.reconnects ?? []), gap] }, now);
       return { opened: decision.recordingId, ended: null };
     }
@@ -155,33 +175,51 @@ export async function insertRecording(
 async function resolveLostStart(
   context: RecordingContext,
   event: StreamEvent,
+  known: readonly Recording[],
 ): Promise<{ startedAt: Date; hasObjects: boolean }> {
-  const objects = await listUnclaimed(context, event.streamKey).catch((error: unknown) => {
+  const endMs = event.occurredAt.getTime();
+  const followers = known.filter((recording) => recording.startedAt.getTime() > endMs);
+  const objects = await listUnclaimed(context, event.streamKey, followers).catch((error: unknown) => {
     context.logger.warn(
       { err: error, stream_id: event.streamId },
       'Cannot list the segments of a stream whose start was lost',
     );
     return null;
   });
-  const inferred = inferStart(objects ?? [], event.occurredAt);
+  const nextMs = Math.min(...followers.map((recording) => recording.startedAt.getTime()));
+  const inferred = inferStart(
+    (objects ?? []).filter((modifiedAtMs) => modifiedAtMs < nextMs),
+    event.occurredAt,
+  );
   const told = await context.streams.find(event.streamId).catch(() => null);
-  const startedAt = told && told.startedAt <= event.occurredAt ? told.startedAt : inferred;
+  const isTold =
+    told &&
+    told.startedAt <= event.occurredAt &&
+    !known.some((one) => one.startedAt.getTime() === told.startedAt.getTime());
+  // It cannot have begun before the end of the one before.
+  const earlier = known.filter((recording) => recording.endedAt && recording.endedAt <= event.occurredAt);
+  const sinceMs = Math.max(0, ...earlier.map((recording) => (recording.endedAt?.getTime() ?? 0) + 1000));
+  const startedMs = Math.max(sinceMs, (isTold ? told.startedAt : (inferred ?? event.occurredAt)).getTime());
   // A store that does not answer must not make the end of a stream vanish: recorded now, captured when it heals.
-  return { startedAt: startedAt ?? event.occurredAt, hasObjects: objects === null || inferred !== null };
+  return { startedAt: new Date(Math.min(startedMs, endMs)), hasObjects: objects === null || inferred !== null };
 }
 
-async function listUnclaimed(context: RecordingContext, streamKey: string): Promise<number[]> {
+/** Times of the segments in the bucket that no recording has, or only one that began after them. */
+async function listUnclaimed(
+  context: RecordingContext,
+  streamKey: string,
+  followers: readonly Recording[],
+): Promise<number[]> {
   const modified: number[] = [];
   let next: string | null | undefined;
   do {
     const page = await context.store.list(context.config.LIVE_BUCKET, `${streamKey}/`, next ?? undefined);
     const segments = page.objects.filter((object) => parseObjectKey(object.key).kind === 'segment');
-    const claimed = new Set(
-      (await context.segments.findSources(segments)).map((row) => `${row.sourceKey}\n${row.sourceEtag}`),
-    );
+    const known = await context.segments.findSources(segments);
+    const claims = known.filter((row) => !followers.some((follower) => follower.id === row.recordingId));
     modified.push(
       ...segments
-        .filter((object) => !claimed.has(`${object.key}\n${object.etag}`))
+        .filter((object) => !claims.some((row) => isSameWrite(row, object)))
         .map((object) => object.modifiedAtMs),
     );
     next = page.next;

@@ -146,21 +146,30 @@ export class RecordingRepository {
     );
   }
 
-  /** processing → recording: the stream came back before the file was finished. */
+  /** processing → recording: the stream came back before the file was finished. One that still runs only notes it. */
   async resume(id: string, facts: RecordingFacts, now: Date): Promise<boolean> {
     return this.#changed(
       `UPDATE recordings SET status = 'recording', ended_at = NULL, end_heard_at = NULL, end_source = NULL, next_attempt_at = NULL, attempts = 0,
               lease_token = NULL, lease_until = NULL, facts = facts || $2, updated_at = $3
-        WHERE id = $1 AND status = 'processing'`,
+        WHERE id = $1 AND ${LIVE_STATES}`,
       [id, facts, now],
     );
   }
 
+  /** A start that was guessed moves to the one that is told, another one only to an earlier one. */
   async moveStart(id: string, startedAt: Date, source: EventSource, now: Date): Promise<boolean> {
     return this.#changed(
       `UPDATE recordings SET started_at = ${utc('$2')}, start_source = $3, updated_at = $4
-        WHERE id = $1 AND started_at > ${utc('$2')}`,
+        WHERE id = $1 AND (start_source = 'ended-event' OR started_at > ${utc('$2')})`,
       [id, startedAt, source, now],
+    );
+  }
+
+  /** The end of a broadcast that is over was an earlier one. */
+  async moveEnd(id: string, endedAt: Date, source: EventSource, now: Date): Promise<boolean> {
+    return this.#changed(
+      `UPDATE recordings SET ended_at = $2, end_source = $3, updated_at = $4 WHERE id = $1 AND ended_at > $2`,
+      [id, endedAt, source, now],
     );
   }
 

@@ -57,6 +57,47 @@ export interface OpenWork {
   readonly leased: boolean;
 }
 
+/** What one more segment of a recording would continue, fill or repeat. */
+export interface LastSegment {
+  readonly lastNumber: number | null;
+  readonly lastEndDts90k: number | null;
+  readonly lastModifiedAt: Date | null;
+  /** Of the segments with the numbers around the one that is asked for. */
+  readonly previousEndDts90k: number | null;
+  readonly nextFirstDts90k: number | null;
+  /** Whether it has captured an object of this key. */
+  readonly hasKey: boolean;
+}
+
+const NO_SEGMENT: LastSegment = {
+  lastNumber: null,
+  lastEndDts90k: null,
+  lastModifiedAt: null,
+  previousEndDts90k: null,
+  nextFirstDts90k: null,
+  hasKey: false,
+};
+
+/** A source object that a ledger has. */
+export interface KnownSource {
+  readonly sourceKey: string;
+  readonly sourceEtag: string;
+  readonly recordingId: string;
+  readonly modifiedAt: Date | null;
+}
+
+/**
+ * True for the object as it was written that time. The same bytes under the same key again are another segment where
+ * another broadcast pushed them (a video that is streamed twice). Listings have milliseconds in some stores, headers never.
+ */
+export function isSameWrite(known: KnownSource, object: { key: string; etag: string; modifiedAtMs: number }): boolean {
+  return (
+    known.sourceKey === object.key &&
+    known.sourceEtag === object.etag &&
+    Math.floor((known.modifiedAt?.getTime() ?? 0) / 1000) === Math.floor(object.modifiedAtMs / 1000)
+  );
+}
+
 const COLUMNS = `id, recording_id AS "recordingId", source_key AS "sourceKey", source_etag AS "sourceEtag",
   source_modified_at AS "modifiedAt", name_number AS "nameNumber", playlist_sequence AS "playlistSequence",
   discontinuity, staged_key AS "stagedKey", size, state, reason, first_dts90k AS "firstDts90k",
@@ -86,13 +127,12 @@ export class SegmentRepository {
     );
   }
 
-  /** Of the given source objects, those that some recording's ledger has, with that recording. */
-  async findSources(
-    objects: ReadonlyArray<{ key: string; etag: string }>,
-  ): Promise<Array<{ sourceKey: string; sourceEtag: string; recordingId: string }>> {
+  /** Of the given source objects, those whose bytes some recording's ledger has under that key: see isSameWrite. */
+  async findSources(objects: ReadonlyArray<{ key: string; etag: string }>): Promise<KnownSource[]> {
     if (objects.length === 0) return [];
-    const result = await this.#db.query<{ sourceKey: string; sourceEtag: string; recordingId: string }>(
-      `SELECT s.source_key AS "sourceKey", s.source_etag AS "sourceEtag", s.recording_id AS "recordingId"
+    const result = await this.#db.query<KnownSource & Record<string, unknown>>(
+      `SELECT s.source_key AS "sourceKey", s.source_etag AS "sourceEtag", s.recording_id AS "recordingId",
+              s.source_modified_at AS "modifiedAt"
          FROM unnest($1::text[], $2::text[]) AS wanted (key, etag)
          JOIN recording_segments s ON s.source_key = wanted.key AND s.source_etag = wanted.etag`,
       [objects.map((object) => object.key), objects.map((object) => object.etag)],
@@ -240,19 +280,20 @@ export class SegmentRepository {
   }
 
   /** The segment captured last: what one of the same broadcast would continue; and whether the key was captured before. */
-  async findLast(
-    recordingId: string,
-    key: string,
-  ): Promise<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }> {
-    const result = await this.#db.query<{ lastNumber: number | null; lastEndDts90k: number | null; hasKey: boolean }>(
-      `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k",
+  async findLast(recordingId: string, key: string, number: number | null): Promise<LastSegment> {
+    const result = await this.#db.query<LastSegment & Record<string, unknown>>(
+      `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k", last.source_modified_at AS "lastModifiedAt",
+              (SELECT end_dts90k FROM recording_segments p WHERE p.recording_id = $1 AND p.state IN ('captured', 'late')
+                  AND p.name_number = $3::bigint - 1 ORDER BY id DESC LIMIT 1) AS "previousEndDts90k",
+              (SELECT first_dts90k FROM recording_segments n WHERE n.recording_id = $1 AND n.state IN ('captured', 'late')
+                  AND n.name_number = $3::bigint + 1 ORDER BY id DESC LIMIT 1) AS "nextFirstDts90k",
               EXISTS (SELECT 1 FROM recording_segments k
                        WHERE k.recording_id = $1 AND k.source_key = $2 AND k.state <> 'missing') AS "hasKey"
-         FROM (SELECT name_number, end_dts90k FROM recording_segments
+         FROM (SELECT name_number, end_dts90k, source_modified_at FROM recording_segments
                 WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last`,
-      [recordingId, key],
+      [recordingId, key, number],
     );
-    return result.rows[0] ?? { lastNumber: null, lastEndDts90k: null, hasKey: false };
+    return result.rows[0] ?? NO_SEGMENT;
   }
 
   async findLastProbe(recordingId: string): Promise<SegmentProbe | null> {

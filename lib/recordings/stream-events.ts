@@ -4,7 +4,8 @@
  *
  *   time ──►  started ······ ended            started ··· ended
  *             └── recording A ──┘             └─ recording B ─┘      one recording a broadcast
- *   a start inside A's span repeats A's own; one after A's end begins B; an end before B's start is A's, late.
+ *   The time of a start is the identity of its broadcast: the same time is the same broadcast, another time another one.
+ *   So a start inside A's span parts it in two, and a start before B's that nobody knew is A, over by the time of B.
  */
 import type { EventSource, Recording } from './recording.ts';
 
@@ -18,14 +19,24 @@ export interface StreamEvent {
 }
 
 /** The part of a recording that the decision looks at. */
-export type KnownBroadcast = Pick<Recording, 'id' | 'status' | 'startedAt' | 'endedAt' | 'startSource' | 'completedAt'>;
+export type KnownBroadcast = Pick<
+  Recording,
+  'id' | 'status' | 'startedAt' | 'endedAt' | 'startSource' | 'lastSegmentAt'
+> & {
+  /** Starts with which the recording went on after an end. */
+  readonly reconnects: readonly Date[];
+};
 
 export type EventDecision =
   | { readonly act: 'create'; readonly startedAt: Date }
   /** The start was lost; `onlyIfObjects`: unless there are new segments, this is only a known end told again. */
   | { readonly act: 'create-ended'; readonly endedAt: Date; readonly onlyIfObjects: boolean }
+  /** A broadcast that is over by now: another one's start is known to follow, its own end was not heard. */
+  | { readonly act: 'create-past'; readonly startedAt: Date; readonly endedAt: Date; readonly followedBy: string }
   | { readonly act: 'end'; readonly recordingId: string; readonly endedAt: Date }
   | { readonly act: 'supersede'; readonly recordingId: string; readonly startedAt: Date }
+  /** What was taken for one broadcast are two: the later one has the end. */
+  | { readonly act: 'split'; readonly recordingId: string; readonly startedAt: Date; readonly endedAt: Date }
   | { readonly act: 'resume'; readonly recordingId: string; readonly resumedAt: Date }
   | { readonly act: 'move-start'; readonly recordingId: string; readonly startedAt: Date }
   | { readonly act: 'none'; readonly why: string };
@@ -52,54 +63,68 @@ export function decideStreamEvent(
 
 function decideStart(event: StreamEvent, broadcasts: readonly KnownBroadcast[], rules: EventRules): EventDecision {
   const at = event.occurredAt.getTime();
-  const same = broadcasts.find((broadcast) => isSameStart(event, broadcast, rules));
-  if (same) return { act: 'none', why: 'this start is recorded already' };
+  if (broadcasts.some((broadcast) => isSameStart(event, broadcast, rules)))
+    return { act: 'none', why: 'this start is recorded already' };
 
   const later = broadcasts.find((broadcast) => broadcast.startedAt.getTime() > at);
   const current = broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() <= at);
-  if (current && !(current.endedAt && at > current.endedAt.getTime())) {
-    if (current.endedAt) return { act: 'none', why: 'this start lies within a broadcast that has ended' };
-    // No end was heard, and the stream starts anew: the end was lost. What comes now is another broadcast.
-    if (!later) return { act: 'supersede', recordingId: current.id, startedAt: event.occurredAt };
-  }
+  if (current && (!current.endedAt || at <= current.endedAt.getTime())) return decideStartWithin(event, current, rules);
   if (later) {
-    // The broadcast was met before its start was told (an end that came first, or polling with a later guess).
-    const guessed = later.startSource === 'ended-event' || later.status === 'recording';
-    return guessed
-      ? { act: 'move-start', recordingId: later.id, startedAt: event.occurredAt }
-      : { act: 'none', why: 'a later broadcast of this stream is recorded already' };
+    // Met before its start was told, by an end that came first. All other starts are told by their one time.
+    if (isGuess(later)) return { act: 'move-start', recordingId: later.id, startedAt: event.occurredAt };
+    return { act: 'create-past', startedAt: event.occurredAt, endedAt: later.startedAt, followedBy: later.id };
   }
-  if (
-    current?.endedAt &&
-    current.status === 'processing' &&
-    at - current.endedAt.getTime() <= rules.reconnectWindowMs
-  ) {
+  if (current && isReconnect(event, current, rules))
     return { act: 'resume', recordingId: current.id, resumedAt: event.occurredAt };
-  }
   return { act: 'create', startedAt: event.occurredAt };
+}
+
+/** A start after another one's start and not after its end: the two cannot be one broadcast. */
+function decideStartWithin(event: StreamEvent, current: KnownBroadcast, rules: EventRules): EventDecision {
+  const startedAt = event.occurredAt;
+  if (!current.endedAt) {
+    // No end was heard, and the stream starts anew: it was lost, or it comes later than this start.
+    const silentSince = (current.lastSegmentAt ?? current.startedAt).getTime();
+    return startedAt.getTime() - silentSince < rules.reconnectWindowMs
+      ? { act: 'resume', recordingId: current.id, resumedAt: startedAt }
+      : { act: 'supersede', recordingId: current.id, startedAt };
+  }
+  if (isGuess(current)) return { act: 'move-start', recordingId: current.id, startedAt };
+  if (current.reconnects.some((resumedAt) => Math.abs(resumedAt.getTime() - startedAt.getTime()) <= rules.sameStartMs))
+    return { act: 'none', why: 'the recording went on with this start' };
+  if (current.endedAt.getTime() - startedAt.getTime() <= rules.sameStartMs)
+    return isReconnect(event, current, rules)
+      ? { act: 'resume', recordingId: current.id, resumedAt: startedAt }
+      : { act: 'create', startedAt };
+  return { act: 'split', recordingId: current.id, startedAt, endedAt: current.endedAt };
+}
+
+function isGuess(broadcast: KnownBroadcast): boolean {
+  return broadcast.startSource === 'ended-event';
+}
+
+function isReconnect(event: StreamEvent, ended: KnownBroadcast, rules: EventRules): boolean {
+  if (!ended.endedAt || ended.status !== 'processing') return false;
+  return event.occurredAt.getTime() - ended.endedAt.getTime() <= rules.reconnectWindowMs && rules.reconnectWindowMs > 0;
 }
 
 /** One source tells one start with one time; two sources may round differently. */
 function isSameStart(event: StreamEvent, broadcast: KnownBroadcast, rules: EventRules): boolean {
   const apartMs = Math.abs(broadcast.startedAt.getTime() - event.occurredAt.getTime());
   const afterItsEnd = broadcast.endedAt !== null && event.occurredAt.getTime() > broadcast.endedAt.getTime();
+  if (broadcast.reconnects.some((resumedAt) => resumedAt.getTime() === event.occurredAt.getTime())) return true;
   return apartMs === 0 || (!afterItsEnd && event.source !== broadcast.startSource && apartMs <= rules.sameStartMs);
 }
 
 function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], rules: EventRules): EventDecision {
   const at = event.occurredAt.getTime();
-  const active = broadcasts.find((broadcast) => broadcast.status === 'recording');
-  if (active) {
-    return active.startedAt.getTime() - rules.sameStartMs <= at
-      ? { act: 'end', recordingId: active.id, endedAt: event.occurredAt }
-      : { act: 'none', why: 'this end is older than the broadcast that is being recorded' };
-  }
-  const ended = broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() - rules.sameStartMs <= at);
-  if (!ended && broadcasts.length > 0) {
-    return { act: 'none', why: 'this end is older than every broadcast that is known' };
-  }
-  if (ended && (ended.endedAt === null || at <= ended.endedAt.getTime() + rules.sameStartMs)) {
+  const begun = broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() - rules.sameStartMs <= at);
+  if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() > at))
+    return { act: 'none', why: 'the recording has gone on after this end' };
+  if (begun?.status === 'recording') return { act: 'end', recordingId: begun.id, endedAt: event.occurredAt };
+  if (begun && (begun.endedAt === null || at <= begun.endedAt.getTime() + rules.sameStartMs)) {
     return { act: 'none', why: 'this end is recorded already' };
   }
-  return { act: 'create-ended', endedAt: event.occurredAt, onlyIfObjects: ended !== undefined };
+  // A broadcast that nobody told the start of; or a known end told again with another time: its segments decide.
+  return { act: 'create-ended', endedAt: event.occurredAt, onlyIfObjects: broadcasts.length > 0 };
 }

@@ -10,6 +10,7 @@ import type { RecordingContext } from './context.ts';
 import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
 import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
+import { isSameWrite, type KnownSource } from './segment-repository.ts';
 
 /** Segments of one recording that are fetched at once: enough to catch up, few enough to share the machine. */
 const CONCURRENCY = 4;
@@ -60,16 +61,25 @@ async function listStream(context: RecordingContext, recording: Recording): Prom
   } while (next);
   const folder = chooseFolder(segments) ?? null;
   const mine = segments.filter((object) => object.folder === folder);
-  const known = new Set((await context.segments.findSources(mine)).map((row) => `${row.sourceKey}\n${row.sourceEtag}`));
+  const isKnown = knownSources(await context.segments.findSources(mine), recording.id);
   const oldest = capturesSinceMs(recording) - 2 * context.config.CLOCK_SLACK;
   return {
     // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
     unknown: mine
-      .filter((object) => !known.has(`${object.key}\n${object.etag}`) && object.modifiedAtMs >= oldest)
+      .filter((object) => !isKnown(object) && object.modifiedAtMs >= oldest)
       .sort((a, b) => a.modifiedAtMs - b.modifiedAtMs)
       .map((object) => object.key),
     playlists: playlists.filter((object) => object.folder === folder),
   };
+}
+
+/** What this recording has, however often it was written, and what is another's as it was written. */
+function knownSources(known: readonly KnownSource[], recordingId: string): (object: ListedObject) => boolean {
+  const byKey = Map.groupBy(known, (row) => `${row.sourceKey}\n${row.sourceEtag}`);
+  return (object) =>
+    (byKey.get(`${object.key}\n${object.etag}`) ?? []).some(
+      (row) => row.recordingId === recordingId || isSameWrite(row, object),
+    );
 }
 
 async function captureAll(

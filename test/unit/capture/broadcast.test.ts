@@ -93,6 +93,39 @@ describe('with two recordings of a key', () => {
       [{ ...first, hasKey: true }, second],
       'B',
     ],
+    [
+      'that fills a hole of the older, before the newer one can have come so far, is the older one’s',
+      { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
+      [
+        { ...first, previousEndDts90k: 126_000 + 5 * 180_000, hasKey: false },
+        { ...second, lastNumber: 0, lastEndDts90k: 126_000 + 180_000, lastModifiedAtMs: at(25) },
+      ],
+      'A',
+    ],
+    [
+      'that fills a hole of the older when the newer one has come so far is the newer one’s',
+      { ...segment(34, 5), endDts90k: 126_000 + 6 * 180_000 },
+      [
+        { ...first, nextFirstDts90k: 126_000 + 6 * 180_000, hasKey: false },
+        { ...second, lastNumber: 3, lastEndDts90k: 126_000 + 4 * 180_000, lastModifiedAtMs: at(31) },
+      ],
+      'B',
+    ],
+    [
+      'that fits the hole of both is the running one’s',
+      { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
+      [
+        { ...first, previousEndDts90k: 126_000 + 5 * 180_000, hasKey: false },
+        { ...second, lastNumber: 4, lastEndDts90k: 126_000 + 5 * 180_000, lastModifiedAtMs: at(26.9) },
+      ],
+      'B',
+    ],
+    [
+      'that would continue the older, but comes as the first of the newer one, is the newer one’s',
+      { ...segment(25, 0), endDts90k: 126_000 + 180_000 },
+      [{ ...first, nextFirstDts90k: 126_000 + 180_000, hasKey: false }, second],
+      'B',
+    ],
   ])('an object %s', (_name, object, candidates, expected) => {
     expect(assign(object, candidates)).toBe(expected);
   });

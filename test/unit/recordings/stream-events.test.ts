@@ -19,10 +19,11 @@ const known = (fields: Partial<KnownBroadcast>): KnownBroadcast => ({
   startedAt: at(0),
   endedAt: null,
   startSource: 'webhook',
-  completedAt: null,
+  lastSegmentAt: null,
+  reconnects: [],
   ...fields,
 });
-const finished = known({ status: 'completed', endedAt: at(30), completedAt: at(31) });
+const finished = known({ status: 'completed', endedAt: at(30) });
 
 describe('a start of a stream', () => {
   it('creates the recording of a stream that was never seen', () => {
@@ -36,7 +37,20 @@ describe('a start of a stream', () => {
   });
   it('changes nothing when it comes again after the end', () => {
     expect(decideStreamEvent(started(0), [finished], rules).act).toBe('none');
-    expect(decideStreamEvent(started(10), [finished], rules).act).toBe('none');
+  });
+  it('inside a broadcast that has ended parts it in two: the end is that of the later one', () => {
+    expect(decideStreamEvent(started(10), [finished], rules)).toEqual({
+      act: 'split',
+      recordingId: 'A',
+      startedAt: at(10),
+      endedAt: at(30),
+    });
+  });
+  it('that comes after the next one’s start makes a recording of the broadcast that was missed', () => {
+    const next = known({ id: 'B', startedAt: at(50) });
+    const past = { act: 'create-past', startedAt: at(40), endedAt: at(50), followedBy: 'B' };
+    expect(decideStreamEvent(started(40), [finished, next], rules)).toEqual(past);
+    expect(decideStreamEvent(started(40), [next], rules)).toEqual(past);
   });
   it('begins another recording after the end', () => {
     expect(decideStreamEvent(started(40), [finished], rules)).toEqual({ act: 'create', startedAt: at(40) });
@@ -46,20 +60,33 @@ describe('a start of a stream', () => {
     expect(decideStreamEvent(started(2, 'poll'), [short], rules)).toEqual({ act: 'create', startedAt: at(2) });
   });
   it('ends a recording whose end was lost, and begins the next', () => {
-    expect(decideStreamEvent(started(50), [known({})], rules)).toEqual({ act: 'supersede', recordingId: 'A', startedAt: at(50) });
-  });
-  it('moves the start of a recording that polling met late', () => {
-    const polled = known({ startedAt: at(20), startSource: 'poll' });
-    expect(decideStreamEvent(started(3), [polled], rules)).toEqual({ act: 'move-start', recordingId: 'A', startedAt: at(3) });
+    expect(decideStreamEvent(started(50), [known({})], rules)).toEqual({
+      act: 'supersede',
+      recordingId: 'A',
+      startedAt: at(50),
+    });
   });
   it('moves the start of a recording that was opened by its end', () => {
     const late = known({ status: 'processing', startedAt: at(20), endedAt: at(30), startSource: 'ended-event' });
-    expect(decideStreamEvent(started(3), [late], rules)).toEqual({ act: 'move-start', recordingId: 'A', startedAt: at(3) });
+    expect(decideStreamEvent(started(3), [late], rules)).toEqual({
+      act: 'move-start',
+      recordingId: 'A',
+      startedAt: at(3),
+    });
+    expect(decideStreamEvent(started(24), [late], rules)).toEqual({
+      act: 'move-start',
+      recordingId: 'A',
+      startedAt: at(24),
+    });
   });
   it('continues a recording within the reconnect window, and only there', () => {
     const window = { ...rules, reconnectWindowMs: 30_000 };
     const waiting = known({ status: 'processing', endedAt: at(10) });
-    expect(decideStreamEvent(started(35), [waiting], window)).toEqual({ act: 'resume', recordingId: 'A', resumedAt: at(35) });
+    expect(decideStreamEvent(started(35), [waiting], window)).toEqual({
+      act: 'resume',
+      recordingId: 'A',
+      resumedAt: at(35),
+    });
     expect(decideStreamEvent(started(41), [waiting], window).act).toBe('create');
     expect(decideStreamEvent(started(35), [finished], window).act).toBe('create');
   });
@@ -75,13 +102,47 @@ describe('an end of a stream', () => {
   it('does not end a broadcast that started after it', () => {
     expect(decideStreamEvent(ended(30), [finished, known({ id: 'B', startedAt: at(40) })], rules).act).toBe('none');
   });
+  it('older than the broadcast that runs may be that of one whose start was lost', () => {
+    const missed = { act: 'create-ended', endedAt: at(38), onlyIfObjects: true };
+    expect(decideStreamEvent(ended(38), [finished, known({ id: 'B', startedAt: at(45) })], rules)).toEqual(missed);
+    expect(decideStreamEvent(ended(38), [known({ id: 'B', startedAt: at(45) })], rules)).toEqual(missed);
+  });
   it('creates the recording of a stream whose start was lost', () => {
-    expect(decideStreamEvent(ended(30), [], rules)).toEqual({ act: 'create-ended', endedAt: at(30), onlyIfObjects: false });
+    expect(decideStreamEvent(ended(30), [], rules)).toEqual({
+      act: 'create-ended',
+      endedAt: at(30),
+      onlyIfObjects: false,
+    });
   });
   it('looks for a broadcast between the known end and a later one', () => {
-    expect(decideStreamEvent(ended(59), [finished], rules)).toEqual({ act: 'create-ended', endedAt: at(59), onlyIfObjects: true });
+    expect(decideStreamEvent(ended(59), [finished], rules)).toEqual({
+      act: 'create-ended',
+      endedAt: at(59),
+      onlyIfObjects: true,
+    });
   });
-  it('is of no use when it is older than everything known', () => {
-    expect(decideStreamEvent(ended(1), [known({ status: 'completed', startedAt: at(20), endedAt: at(30) })], rules).act).toBe('none');
+});
+
+describe('a stream that reconnects', () => {
+  const window = { ...rules, reconnectWindowMs: 30_000 };
+  const resumed = known({ reconnects: [at(12)], lastSegmentAt: at(20) });
+
+  it('continues while its end has not been heard yet, if its last segment is that near', () => {
+    expect(decideStreamEvent(started(12), [known({ lastSegmentAt: at(9) })], window)).toEqual({
+      act: 'resume',
+      recordingId: 'A',
+      resumedAt: at(12),
+    });
+    expect(decideStreamEvent(started(50), [known({ lastSegmentAt: at(9) })], window).act).toBe('supersede');
+  });
+  it('is not ended by an end from before', () => {
+    expect(decideStreamEvent(ended(10), [resumed], window).act).toBe('none');
+    expect(decideStreamEvent(ended(22), [resumed], window)).toEqual({ act: 'end', recordingId: 'A', endedAt: at(22) });
+  });
+  it('continues once for each start, however often that is told', () => {
+    expect(decideStreamEvent(started(12), [resumed], window).act).toBe('none');
+    expect(decideStreamEvent(started(12), [{ ...resumed, status: 'completed', endedAt: at(22) }], window).act).toBe(
+      'none',
+    );
   });
 });
