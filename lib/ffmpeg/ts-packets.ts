@@ -31,7 +31,10 @@ export function packetAt(ts: Uint8Array, at: number): PacketInfo {
   };
 }
 
-/** Only whole packets, each beginning with the sync byte: what is between them is lost sync, and dropped. */
+/**
+ * Only whole packets, each beginning with the sync byte: what is between them is lost sync, and dropped. Sync is found
+ * again where two packets follow each other.
+ */
 export function aligned(bytes: Uint8Array): Uint8Array {
   const whole = bytes.length - (bytes.length % PACKET);
   let at = 0;
@@ -40,12 +43,15 @@ export function aligned(bytes: Uint8Array): Uint8Array {
   const kept = new Uint8Array(whole);
   kept.set(bytes.subarray(0, at));
   let length = at;
+  let inSync = at > 0;
   while (at + PACKET <= bytes.length) {
-    if (bytes[at] === SYNC && (at + PACKET >= bytes.length || bytes[at + PACKET] === SYNC)) {
+    const isFollowed = at + PACKET === bytes.length || bytes[at + PACKET] === SYNC;
+    inSync = bytes[at] === SYNC && (inSync || isFollowed);
+    if (inSync) {
       kept.set(bytes.subarray(at, at + PACKET), length);
       length += PACKET;
-      at += PACKET;
-    } else at++;
+    }
+    at += inSync ? PACKET : 1;
   }
   return kept.subarray(0, length);
 }
