@@ -11,6 +11,7 @@ import { getRecording } from '../../../lib/recordings/read-recordings.ts';
 import { callerOf } from '../../support/lambda.ts';
 import { type ManualClock, manualClock, type Receiver, startReceiver } from '../../support/receiver.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const HOUR = 3_600_000;
@@ -289,6 +290,30 @@ describe('a delivery', () => {
     await deliverOutbox(context);
     for (const id of ids) expect(sent(id)).toEqual([1, 2]);
     expect(receiver.received).toHaveLength(40);
+  });
+
+  it('waits for an earlier event that another process is about to plan', async () => {
+    const id = await start();
+    await end(id);
+    await complete(id);
+    const { db } = context;
+    const waiting = async () => {
+      const blocked = await db.query(
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'WITH fresh%'`,
+      );
+      return blocked.rows.length > 0;
+    };
+    let delivering: Promise<void> | undefined;
+    await db.transaction(async (client) => {
+      await client.query('SELECT 1 FROM recording_events WHERE recording_id = $1 AND sequence = 1 FOR UPDATE', [id]);
+      delivering = deliverOutbox(context);
+      await waitFor('the delivery to wait for us', async () => (await waiting()) || receiver.received.length > 0, {
+        withinMs: 10_000,
+      });
+      expect(sent(id)).toEqual([]);
+    });
+    await delivering;
+    expect(sent(id)).toEqual([1, 2]);
   });
 
   it('is not made for events from before there was a target', async () => {
