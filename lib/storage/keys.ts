@@ -11,6 +11,13 @@
  *                                         the finished object was verified
  *   .staging/{recording_id}/parts/{generation}-{n}
  *                                         roll: media held back for part 1; deleted with the segments
+ *   .staging/{recording_id}/tiles/{ms}.jpg
+ *                                         poller: pictures of the storyboard one by one; deleted with the segments
+ *   clips/{recording_id}/{clip_id}.mp4    whoever asked for the clip, or the poller; retention deletes
+ *   clips/{recording_id}/audio-{generation}.m4a
+ *                                         the sound alone, made when it is first asked for; retention deletes
+ *   pictures/{recording_id}/poster.jpg, storyboard.jpg
+ *                                         poller, while it records; retention deletes
  */
 import { createHash } from 'node:crypto';
 
@@ -33,6 +40,24 @@ export function stagedSegmentKey(recordingId: string, sourceKey: string, sourceE
 /** Where the first media of a recording waits until the moov in front of it is known. */
 export function heldPartKey(recordingId: string, generation: number, partNumber: number): string {
   return `${stagingPrefix(recordingId)}parts/${generation}-${partNumber}`;
+}
+
+export function clipKey(recordingId: string, clipId: string): string {
+  return `clips/${recordingId}/${clipId}.mp4`;
+}
+
+/** The sound of one making of the file. */
+export function audioKey(recordingId: string, generation: number): string {
+  return `clips/${recordingId}/audio-${generation}.m4a`;
+}
+
+export function pictureKey(recordingId: string, name: 'poster' | 'storyboard'): string {
+  return `pictures/${recordingId}/${name}.jpg`;
+}
+
+/** A picture of the storyboard, until the storyboard is finished. */
+export function tileKey(recordingId: string, atMs: number): string {
+  return `${stagingPrefix(recordingId)}tiles/${atMs}.jpg`;
 }
 
 /** Every prefix that belongs to one recording alone: what goes with it when it is deleted. */
