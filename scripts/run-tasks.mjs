@@ -18,7 +18,8 @@ export async function runTests(run, words) {
     words.length > 0
       ? [words]
       : [
-          ['--selectProjects', 'unit', 'property', 'integration', '--maxWorkers=2'],
+          // `stores` wants real servers beside the embedded ones: `npm run test:minio`.
+          ['--ignoreProjects', 'e2e', 'stores', '--maxWorkers=2'],
           ['--selectProjects', 'e2e', '--runInBand'],
         ];
   const scratch = mkdtempSync(path.join(tmpdir(), 'recording-tests-'));

@@ -74,6 +74,7 @@ const tasks = {
   'test:unit': () => runTests(run, ['--selectProjects', 'unit', 'property', ...words]),
   'test:integration': () => runTests(run, ['--selectProjects', 'integration', ...words]),
   'test:e2e': () => runTests(run, ['--selectProjects', 'e2e', ...words]),
+  'test:minio': () => runTests(run, ['--selectProjects', 'stores', '--runInBand', ...words]),
   check: () => runCheck(run),
   format: () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...words]),
   layer: () => run(['layers/ffmpeg/build.mjs', ...words]),
