@@ -26,20 +26,28 @@ export interface Fragments {
 }
 
 /**
- * Looking at all of the slice, so that a stream is described that begins late in it: the slice is in memory anyway, and
- * ffmpeg stops looking when it knows all streams.
+ * Looking at all of the slice, so that a stream is described that begins late in it. Only then: ffmpeg keeps in memory
+ * what it has looked at, and takes twice as long.
  */
-export const WIDE_PROBE = ['-probesize', '1000000000', '-analyzeduration', '1000000000'] as const;
+const WIDE_PROBE = ['-probesize', '1000000000', '-analyzeduration', '1000000000'] as const;
 
 /** Throws as runFfmpeg does; FfmpegFailed only when no stream of the slice can be remuxed. */
 export async function makeFragments(job: FragmentJob): Promise<Fragments> {
+  const wide = job.streams.some((stream) => stream.beginsLate);
   try {
-    const { warnings } = await remux(job, job.streams);
+    const { warnings } = await remux(job, job.streams, wide);
     return { streams: job.streams, warnings: warnings.filter(isWorthSaying) };
   } catch (error) {
-    if (!(error instanceof FfmpegFailed) || error.exitCode === null || job.streams.length === 1) throw error;
+    if (!(error instanceof FfmpegFailed) || error.exitCode === null) throw error;
+    // The first frames of a stream may be damaged, and what describes it comes later.
+    if (!wide) return await makeFragments({ ...job, streams: job.streams.map(asLate) });
+    if (job.streams.length === 1) throw error;
     return await withoutUndescribable(job, error);
   }
+}
+
+function asLate(stream: SliceStream): SliceStream {
+  return { ...stream, beginsLate: true };
 }
 
 /** One stream without a single intact frame makes ffmpeg refuse all: find it, leave it out and say so. */
@@ -48,7 +56,7 @@ async function withoutUndescribable(job: FragmentJob, failure: FfmpegFailed): Pr
   const warnings: string[] = [];
   for (const stream of job.streams) {
     try {
-      await remux(job, [stream]);
+      await remux(job, [stream], true);
       good.push(stream);
     } catch (error) {
       if (!(error instanceof FfmpegFailed) || error.exitCode === null) throw error;
@@ -56,7 +64,7 @@ async function withoutUndescribable(job: FragmentJob, failure: FfmpegFailed): Pr
     }
   }
   if (good.length === 0) throw failure;
-  const { warnings: said } = await remux(job, good);
+  const { warnings: said } = await remux(job, good, true);
   return { streams: good, warnings: [...warnings, ...said.filter(isWorthSaying)] };
 }
 
@@ -71,11 +79,11 @@ export function isWorthSaying(warning: string): boolean {
   return !NO_NEWS.test(warning);
 }
 
-async function remux(job: FragmentJob, streams: readonly SliceStream[]): Promise<RunResult> {
+async function remux(job: FragmentJob, streams: readonly SliceStream[], wide: boolean): Promise<RunResult> {
   await rm(job.outputPath, { force: true });
   return await runFfmpeg({
     ffmpegPath: job.ffmpegPath,
-    args: fragmentArgs(job, streams),
+    args: fragmentArgs(job, streams, wide),
     timeoutMs: job.timeoutMs,
     ...(job.signal === undefined ? {} : { signal: job.signal }),
   });
@@ -85,12 +93,12 @@ async function remux(job: FragmentJob, streams: readonly SliceStream[]): Promise
  * Times come out as they stand in the input (`-copyts`, `-avoid_negative_ts disabled`, no edit list, `frag_discont`), and
  * every sample does (`-copyinkf`: a slice may begin between two key frames). `delay_moov` waits for the codecs' headers.
  */
-function fragmentArgs(job: FragmentJob, streams: readonly SliceStream[]): string[] {
+function fragmentArgs(job: FragmentJob, streams: readonly SliceStream[], wide: boolean): string[] {
   const maps = streams.flatMap((stream) => ['-map', `0:${job.streams.indexOf(stream)}`]);
   const filters = streams.flatMap((stream, at) => adtsFilter(stream, at));
   return [
     '-copyts',
-    ...hardenedInput(job.inputPath, 'mpegts', [...WIDE_PROBE, '-itsoffset', secondsOf(job.addTicks)]),
+    ...hardenedInput(job.inputPath, 'mpegts', [...(wide ? WIDE_PROBE : []), '-itsoffset', secondsOf(job.addTicks)]),
     ...maps,
     ...['-c', 'copy', '-copyinkf', '-avoid_negative_ts', 'disabled', '-muxdelay', '0', '-muxpreload', '0'],
     ...filters,

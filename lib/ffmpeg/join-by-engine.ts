@@ -3,7 +3,7 @@
  * demuxer cannot join, and for a rebuild in a scratch space that only holds the result twice.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { buildHead, type HeadPart } from '../mp4/head.ts';
@@ -35,8 +35,8 @@ export async function joinByEngine(options: EngineJoinOptions): Promise<readonly
       const part = await rollPart(signal === undefined ? job : { ...job, signal });
       for (const warning of part.warnings) warnings.add(warning);
       state = part.state;
-      parts.push({ index: part.index, bytes: part.mediaBytes });
-      await pipeline(createReadStream(part.mediaPath), createWriteStream(mediaPath, { flags: 'a' }));
+      parts.push({ index: part.index, bytes: part.media.length });
+      await appendFile(mediaPath, part.media);
     }
     await writeFile(options.outputPath, buildHead({ parts }).bytes);
     await pipeline(createReadStream(mediaPath), createWriteStream(options.outputPath, { flags: 'a' }));

@@ -2,16 +2,19 @@
  * Rolls a part: segments in, media bytes in their final form and a sample index out, with the little that the next part
  * must know. Owns the order of the steps and the scratch files; what is pending and where a part goes is the caller's.
  */
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeIndex, type Piece } from '../mp4/sample-index.ts';
 import { makeFragments } from './fragment.ts';
-import { type SliceSamples, sliceSamples } from './slice-samples.ts';
+import { type ByteRange, sliceSamples } from './slice-samples.ts';
 import { planSlice, type RunCarry, type Slice, type SliceInput } from './ts-carry.ts';
 import { aligned } from './ts-packets.ts';
 
-/** A segment: a file, or bytes already in memory. */
-export type SegmentSource = { readonly path: string } | { readonly bytes: Uint8Array };
+/** A segment: a file, bytes in memory, or bytes to be fetched when it is their turn. */
+export type SegmentSource =
+  | { readonly path: string }
+  | { readonly bytes: Uint8Array }
+  | { readonly read: () => Promise<Uint8Array> };
 
 /** Consecutive segments of one run. */
 export interface RunSlice {
@@ -38,7 +41,7 @@ export interface RollState {
 
 export interface RollOptions {
   readonly ffmpegPath: string;
-  /** An empty directory of the caller's; the media file is left in it, all else is removed. */
+  /** An empty directory of the caller's; it is left empty. */
   readonly workDir: string;
   readonly slices: readonly RunSlice[];
   readonly state: RollState | undefined;
@@ -48,9 +51,8 @@ export interface RollOptions {
 }
 
 export interface RolledPart {
-  /** Exactly the bytes to upload. */
-  readonly mediaPath: string;
-  readonly mediaBytes: number;
+  /** Exactly the bytes to upload. In memory: a part has to be, for its checksum. */
+  readonly media: Uint8Array;
   /** To be stored beside the part, for buildHead. */
   readonly index: Uint8Array;
   readonly state: RollState;
@@ -65,86 +67,113 @@ const LOOK_AHEAD = 3;
 /** Throws the errors of lib/ffmpeg and lib/mp4. Repeating it with the same input gives the same bytes. */
 export async function rollPart(options: RollOptions): Promise<RolledPart> {
   await mkdir(options.workDir, { recursive: true });
-  const mediaPath = join(options.workDir, 'media.bin');
-  const media = await open(mediaPath, 'w');
+  const media: Uint8Array[] = [];
   const pieces: Piece[] = [];
   const warnings = new Set<string>();
   let state = options.state ?? { version: 1, runs: 0, end90k: 0, carry: null, lastDts: {} };
   let mediaBytes = 0;
-  try {
-    for (const slice of options.slices) {
-      const rolled = await rollSlice(slice, state, options);
-      for (const warning of rolled.warnings) warnings.add(warning);
-      state = rolled.state;
-      if (rolled.fragments === undefined) continue;
-      for (const piece of rolled.fragments.samples.pieces) pieces.push(movedBy(piece, mediaBytes));
-      for (const { from, to } of rolled.fragments.samples.ranges) {
-        await media.writeFile(rolled.fragments.bytes.subarray(from, to));
-        mediaBytes += to - from;
-      }
-    }
-  } finally {
-    await media.close();
+  for (const slice of options.slices) {
+    const rolled = await rollSlice(slice, state, options);
+    for (const warning of rolled.warnings) warnings.add(warning);
+    state = rolled.state;
+    for (const piece of rolled.pieces) pieces.push(movedBy(piece, mediaBytes));
+    media.push(rolled.media);
+    mediaBytes += rolled.media.length;
   }
   const samples = pieces.reduce((sum, piece) => sum + piece.sizes.length, 0);
-  return { mediaPath, mediaBytes, index: encodeIndex(pieces), state, samples, warnings: [...warnings] };
+  const [only = new Uint8Array()] = media;
+  return {
+    media: media.length > 1 ? Buffer.concat(media) : only,
+    index: encodeIndex(pieces),
+    state,
+    samples,
+    warnings: [...warnings],
+  };
 }
 
 interface RolledSlice {
   readonly state: RollState;
   readonly warnings: readonly string[];
-  readonly fragments: { readonly bytes: Uint8Array; readonly samples: SliceSamples } | undefined;
+  readonly media: Uint8Array;
+  readonly pieces: readonly Piece[];
 }
+
+const NOTHING = { media: new Uint8Array(), pieces: [] } as const;
 
 async function rollSlice(slice: RunSlice, before: RollState, options: RollOptions): Promise<RolledSlice> {
   const isNew = slice.startsRun || before.carry === null;
   const run = isNew ? before.runs : before.runs - 1;
   const from = isNew || before.carry === null ? { start90k: before.end90k } : before.carry;
   const lastDts = isNew ? {} : before.lastDts;
-  const plan = await planWithEnough(slice, from);
+  const { workDir } = options;
+  await using input = scratchFile(join(workDir, 'slice.ts'));
+  await using output = scratchFile(join(workDir, 'slice.mp4'));
+  const plan = await writeSlice(slice, from, input.path);
   const begun = { ...before, runs: run + 1, carry: plan.carry ?? null, lastDts };
   // A run that has not shown any stream yet has not begun.
-  if (plan.carry === undefined)
-    return { state: { ...begun, runs: run }, warnings: plan.warnings, fragments: undefined };
-  if (plan.streams.length === 0) return { state: begun, warnings: plan.warnings, fragments: undefined };
-  const made = await fragmentsOf(plan, options);
-  const samples = sliceSamples(made.bytes, { run, shiftSeconds: plan.shiftSeconds, streams: made.streams, lastDts });
+  if (plan.carry === undefined) return { state: { ...begun, runs: run }, warnings: plan.warnings, ...NOTHING };
+  if (plan.streams.length === 0) return { state: begun, warnings: plan.warnings, ...NOTHING };
+  const { ffmpegPath, timeoutMs, signal } = options;
+  const files = { inputPath: input.path, outputPath: output.path };
+  const job = { ffmpegPath, ...files, streams: plan.streams, addTicks: plan.addTicks, timeoutMs };
+  const made = await makeFragments(signal === undefined ? job : { ...job, signal });
+  const bytes = await readFile(output.path);
+  const samples = sliceSamples(bytes, { run, shiftSeconds: plan.shiftSeconds, streams: made.streams, lastDts });
   return {
     state: { ...begun, end90k: Math.max(before.end90k, samples.end90k), lastDts: samples.lastDts },
     warnings: [...plan.warnings, ...made.warnings],
-    fragments: { bytes: made.bytes, samples },
+    media: keepRanges(bytes, samples.ranges),
+    pieces: samples.pieces,
   };
 }
 
-async function planWithEnough(slice: RunSlice, from: SliceInput['from']): Promise<Slice> {
-  const bytes = await joined(slice.segments);
+/** Removed at the end of its block, whatever happened to it. */
+function scratchFile(path: string): AsyncDisposable & { readonly path: string } {
+  return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+}
+
+/** Plans the slice and writes what ffmpeg is to read of it. The segments' bytes are in memory here and nowhere else. */
+async function writeSlice(slice: RunSlice, from: SliceInput['from'], path: string): Promise<Omit<Slice, 'chunks'>> {
+  const own = await readAll(slice.segments);
+  const ownBytes = own.reduce((sum, bytes) => sum + bytes.length, 0);
   for (let count = 1; ; count++) {
-    const following = await joined(slice.following.slice(0, count));
-    const plan = planSlice({ bytes, following, from });
-    if (!plan.wantsMore || count >= Math.min(slice.following.length, LOOK_AHEAD)) return plan;
+    const following = await readAll(slice.following.slice(0, count));
+    const { chunks, ...plan } = planSlice({ ts: Buffer.concat([...own, ...following]), ownBytes, from });
+    if (plan.wantsMore && count < Math.min(slice.following.length, LOOK_AHEAD)) continue;
+    await writeChunks(path, chunks);
+    return plan;
   }
 }
 
-async function joined(segments: readonly SegmentSource[]): Promise<Uint8Array> {
-  const read = await Promise.all(
-    segments.map(async (segment) => ('path' in segment ? await readFile(segment.path) : segment.bytes)),
+async function readAll(segments: readonly SegmentSource[]): Promise<Uint8Array[]> {
+  return await Promise.all(
+    segments.map(async (segment) => {
+      if ('read' in segment) return aligned(await segment.read());
+      return aligned('path' in segment ? await readFile(segment.path) : segment.bytes);
+    }),
   );
-  return Buffer.concat(read.map(aligned));
 }
 
-async function fragmentsOf(plan: Slice, options: RollOptions) {
-  const inputPath = join(options.workDir, 'slice.ts');
-  const outputPath = join(options.workDir, 'slice.mp4');
+async function writeChunks(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w');
   try {
-    await writeFile(inputPath, plan.ts);
-    const { ffmpegPath, timeoutMs, signal } = options;
-    const job = { ffmpegPath, inputPath, outputPath, streams: plan.streams, addTicks: plan.addTicks, timeoutMs };
-    const made = await makeFragments(signal === undefined ? job : { ...job, signal });
-    return { ...made, bytes: await readFile(outputPath) };
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const { bytesWritten } = await file.writev([...chunks]);
+    // A full disk can cut a vectored write short without an error; the next write then says why.
+    if (bytesWritten < bytes) await file.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
   } finally {
-    await rm(inputPath, { force: true });
-    await rm(outputPath, { force: true });
+    await file.close();
   }
+}
+
+/** Moves what is kept together, in the same memory. */
+function keepRanges(bytes: Uint8Array, ranges: readonly ByteRange[]): Uint8Array {
+  let kept = 0;
+  for (const { from, to } of ranges) {
+    bytes.copyWithin(kept, from, to);
+    kept += to - from;
+  }
+  return bytes.subarray(0, kept);
 }
 
 function movedBy(piece: Piece, bytes: number): Piece {

@@ -40,7 +40,7 @@ export async function writeRunFile(segments: readonly string[], path: string, co
       const bytes = aligned(await readFile(segment));
       const starts = scanStreams(bytes, program);
       for (const pid of starts.keys()) present.add(pid);
-      first ??= planSlice({ bytes, following: new Uint8Array(), from: { start90k: 0 } }).carry;
+      first ??= planSlice({ ts: new Uint8Array(bytes), ownBytes: bytes.length, from: { start90k: 0 } }).carry;
       tail.push(bytes);
       if (tail.length > TAIL_SEGMENTS) {
         tail.shift();

@@ -3,6 +3,7 @@
  * hardening every call gets and the translation of its end into errors; which arguments a job needs is the job's.
  */
 import { spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { FfmpegAborted, FfmpegFailed, FfmpegTimeout, ScratchFull } from './errors.ts';
 
 const STDERR_TAIL_BYTES = 8 * 1024;
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Gives way to everything else on the machine: for what nobody waits for. */
+  readonly background?: boolean;
 }
 
 export interface RunResult {
@@ -46,6 +49,7 @@ export function runFfmpeg(options: RunOptions): Promise<RunResult> {
     stdio: ['ignore', 'ignore', 'pipe'],
     windowsHide: true,
   });
+  if (options.background) yieldToOthers(child.pid);
   const tail = tailOf(STDERR_TAIL_BYTES);
   child.stderr.on('data', tail.add);
   let stopped: 'timeout' | 'aborted' | undefined;
@@ -74,6 +78,14 @@ export function runFfmpeg(options: RunOptions): Promise<RunResult> {
     else resolve({ warnings: warningsIn(stderrTail), stderrTail });
   });
   return promise;
+}
+
+function yieldToOthers(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already, or the system does not allow it: then it runs as any other.
+  }
 }
 
 /** Some versions of ffmpeg lose a write error at the trailer and end with 0: the message counts, not only the code. */

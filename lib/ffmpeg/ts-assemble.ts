@@ -10,7 +10,8 @@ import { programTables } from './ts-program.ts';
 import { type PesStart, pesBytes } from './ts-scan.ts';
 
 export interface Assembled {
-  readonly ts: Uint8Array;
+  /** To be written one behind the other. */
+  readonly chunks: readonly Uint8Array[];
   /** By PID: the parameter sets put before the first access unit. */
   readonly prefixes: ReadonlyMap<number, readonly Uint8Array[]>;
 }
@@ -49,7 +50,7 @@ export function assemble(
     return [packetise(tail, cut.stream.pid, packets.continuity(cut.stream.pid) + count)];
   });
   return {
-    ts: Buffer.concat([programTables(cuts.map((cut) => cut.stream)), ...packets.chunks, ...continued]),
+    chunks: [programTables(cuts.map((cut) => cut.stream)), ...packets.chunks, ...continued],
     prefixes,
   };
 }

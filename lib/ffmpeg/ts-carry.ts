@@ -40,10 +40,13 @@ export interface RunCarry {
 }
 
 export interface SliceInput {
-  /** The slice's segments joined, whole packets (ts-packets.ts, aligned). */
-  readonly bytes: Uint8Array;
-  /** What follows in the same run, enough for one more PES packet of each stream; empty where the run ends. */
-  readonly following: Uint8Array;
+  /**
+   * The slice's segments joined, whole packets (ts-packets.ts, aligned), and what follows in the same run, enough for
+   * one more PES packet of each stream. The caller's own copy: it is changed, and the slice refers to it.
+   */
+  readonly ts: Uint8Array;
+  /** How much of it is the slice's own; all of it where the run ends. */
+  readonly ownBytes: number;
   /** From the slice before, or where on the recording's clock a new run begins. */
   readonly from: RunCarry | { readonly start90k: number };
 }
@@ -58,11 +61,13 @@ export interface SliceStream {
   readonly endDts: number | undefined;
   /** Parameter sets put before the first access unit, to be taken off the first sample again. */
   readonly prefix: readonly Uint8Array[];
+  /** It is not among the first packets of the slice, where ffmpeg looks for streams by itself. */
+  readonly beginsLate: boolean;
 }
 
 export interface Slice {
   /** For ffmpeg: a map of exactly these streams, their packets, stamps moved. Empty when there is nothing to remux. */
-  readonly ts: Uint8Array;
+  readonly chunks: readonly Uint8Array[];
   readonly streams: readonly SliceStream[];
   /** What ffmpeg must add to the stamps (`-itsoffset`) to come to the slice's clock, in ticks. */
   readonly addTicks: number;
@@ -78,8 +83,8 @@ export interface Slice {
 export function planSlice(input: SliceInput): Slice {
   const known = 'streams' in input.from ? input.from : undefined;
   const program = new ProgramReader(known?.streams);
-  const ts = Buffer.concat([input.bytes, input.following]);
-  const end = input.bytes.length / PACKET;
+  const { ts } = input;
+  const end = input.ownBytes / PACKET;
   const starts = scanStreams(ts, program);
   const streams = [...program.streams.values()];
   const cuts = streams
@@ -90,7 +95,7 @@ export function planSlice(input: SliceInput): Slice {
   const warnings = leftOut(streams, starts);
   if (clock === undefined)
     return {
-      ts: new Uint8Array(),
+      chunks: [],
       streams: [],
       addTicks: 0,
       shiftSeconds: 0,
@@ -109,7 +114,7 @@ export function planSlice(input: SliceInput): Slice {
   const carry = carryOn(cuts, streams, absolute, clock.offset90k);
   const assembled = assemble(ts, active, known !== undefined, written);
   return {
-    ts: assembled.ts,
+    chunks: assembled.chunks,
     streams: active.map((cut) => ({
       stream: cut.stream,
       kind: cut.kind,
@@ -117,13 +122,20 @@ export function planSlice(input: SliceInput): Slice {
       position: ordinals.get(cut.stream.pid)?.position ?? 0,
       endDts: cut.next === undefined ? undefined : onSlice(cut.next.dts),
       prefix: assembled.prefixes.get(cut.stream.pid) ?? [],
+      beginsLate: beginsLate(cut, earliest, absolute),
     })),
     addTicks,
     shiftSeconds,
-    wantsMore: input.following.length > 0 && active.some((cut) => cut.next === undefined),
+    wantsMore: ts.length > input.ownBytes && active.some((cut) => cut.next === undefined),
     carry,
     warnings,
   };
+}
+
+/** Half of what ffmpeg looks at where it is not told otherwise: 5 MB and 5 s. */
+function beginsLate(cut: Cut, earliest: number, absolute: (raw: number) => number): boolean {
+  if (cut.first === undefined) return false;
+  return cut.first.packet * PACKET > 2_500_000 || absolute(cut.first.dts) - earliest > 2.5 * SECOND;
 }
 
 export interface Cut {

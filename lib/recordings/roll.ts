@@ -7,7 +7,6 @@
  * Killed before the transaction, the step is repeated: the same segments make the same bytes, and a part sent twice
  * replaces itself. Part 1 is kept in staging, since the head that precedes it is known only at the end.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RolledPart, RollState, RunSlice } from '../ffmpeg/roll.ts';
 import { UploadMissing } from '../storage/errors.ts';
@@ -18,7 +17,7 @@ import { type EngineState, mergeWarnings, readEngineState } from './engine-state
 import { settleFinalKey } from './final-key.ts';
 import { openGaps } from './missing-segments.ts';
 import { MAX_PARTS, partBytes } from './part-size.ts';
-import { orderLedger } from './plan-file.ts';
+import { orderLedger, type PlannedSegment } from './plan-file.ts';
 import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
 import { restartGeneration } from './remake.ts';
 import { withScratch } from './scratch.ts';
@@ -73,7 +72,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
     const isEnd = last && countSegments(part) === plan.open;
     const done = await withScratch(context, recording, async (folder) => {
       const rolled = await makePart(context, lease, part, state?.roll, folder);
-      if (rolled.mediaBytes < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
+      if (rolled.media.length < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
       return storePart(context, lease, { recording, partNumber, part, rolled, state });
     });
     if (done === 'upload-lost') {
@@ -98,12 +97,14 @@ async function makePart(
   const ffmpeg = await context.ffmpeg();
   const slices: RunSlice[] = [];
   for (const slice of part.slices) {
-    const read = async (planned: PlannedPart['slices'][number]['segments']) =>
-      (await Promise.all(planned.map((one) => fetchStaged(context, one.segment)))).map(({ bytes }) => ({ bytes }));
+    // Fetched when it is their turn: of what follows, mostly only one is looked at.
+    const toSource = ({ segment }: PlannedSegment) => ({
+      read: async () => (await fetchStaged(context, segment)).bytes,
+    });
     slices.push({
       startsRun: slice.startsRun,
-      segments: await read(slice.segments),
-      following: await read(slice.following),
+      segments: slice.segments.map(toSource),
+      following: slice.following.map(toSource),
     });
   }
   return context.media.rollPart({
@@ -127,7 +128,7 @@ interface RolledStep {
 async function storePart(context: RecordingContext, lease: Lease, step: RolledStep): Promise<true | 'upload-lost'> {
   const { recording, partNumber, part, rolled } = step;
   // Segments may hold nothing that a file can carry; they have their place then, but no part.
-  const stored = rolled.mediaBytes === 0 ? null : await sendMedia(context, lease, step);
+  const stored = rolled.media.length === 0 ? null : await sendMedia(context, lease, step);
   if (stored === 'upload-lost') return stored;
   const next: EngineState = {
     version: 1,
@@ -143,7 +144,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
       await parts.put(
         recording.id,
         recording.generation,
-        { partNumber, ...stored, size: rolled.mediaBytes, sampleIndex: rolled.index },
+        { partNumber, ...stored, size: rolled.media.length, sampleIndex: rolled.index },
         nowOf(context),
       );
     const places = part.slices.flatMap((slice) =>
@@ -160,7 +161,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
     {
       recording_id: recording.id,
       part: partNumber,
-      bytes: rolled.mediaBytes,
+      bytes: rolled.media.length,
       segments: countSegments(part),
       samples: rolled.samples,
     },
@@ -178,7 +179,7 @@ async function sendMedia(
 ): Promise<{ etag: string | null; heldKey: string | null } | 'upload-lost'> {
   const { recording, partNumber, rolled } = step;
   const bucket = context.config.MINIO_BUCKET;
-  const bytes = await readFile(rolled.mediaPath);
+  const bytes = rolled.media;
   if (partNumber === 1) {
     const heldKey = heldPartKey(recording.id, recording.generation, 1);
     await context.store.put(bucket, heldKey, bytes, 'application/octet-stream');
