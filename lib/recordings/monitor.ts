@@ -6,9 +6,12 @@
 import { NeighbourUnavailable } from '../services/errors.ts';
 import type { StreamState } from '../services/stream-service.ts';
 import { nowOf, type RecordingContext } from './context.ts';
+import { importDue } from './import-recording.ts';
+import { deliverOutbox } from './outbox.ts';
 import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
 import { removeStaging } from './remove-staging.ts';
+import { hashFiles } from './report-hash.ts';
 import { applyRetention } from './retention.ts';
 import { splitLongRecordings } from './split-long.ts';
 import { sweepRecording } from './sweep.ts';
@@ -18,6 +21,7 @@ const INVOCATION_MS = 60_000;
 const STOP_EARLY_MS = 5000;
 const SWEEPS_AT_ONCE = 8;
 const DUE_AT_ONCE = 500;
+const HASH_BUDGET_MS = 2000;
 /** A stream that the Stream Service does not know at all ends only when nothing came for this long. */
 const UNKNOWN_STREAM_MS = 30_000;
 
@@ -54,6 +58,10 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));
   await duty(context, 'apply retention', () => applyRetention(context));
+  await duty(context, 'deliver events', () => deliverOutbox(context));
+  await duty(context, 'import recordings', () => importDue(context));
+  // What nobody waits for comes last, and is bounded: a tick has to be over before the next one.
+  await duty(context, 'hash finished files', () => hashFiles(context, HASH_BUDGET_MS));
 }
 
 async function duty(

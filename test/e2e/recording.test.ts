@@ -20,7 +20,7 @@ let undisturbed: Played;
 beforeAll(async () => {
   hls = await makeHls(SHAPE);
   other = await makeHls({ ...SHAPE, seconds: 6, fps: '25' });
-  service = await startService({ env: { MONITOR_INTERVAL: '2s', END_GRACE: '3s' } });
+  service = await startService({ env: { MONITOR_INTERVAL: '2s', END_GRACE: '5s' } });
   // The first broadcast of a process pays for loading and compiling.
   await play(service, { hls: other });
   undisturbed = await play(service, { hls });
