@@ -20,6 +20,6 @@ const base = {
 const project = (kind) => ({ ...base, displayName: kind, testMatch: [`<rootDir>/test/${kind}/**/*.test.ts`] });
 
 export default {
-  projects: ['unit', 'property', 'integration', 'e2e'].map(project),
+  projects: ['unit', 'property', 'integration', 'e2e', 'stores'].map(project),
   testTimeout: 120_000,
 };

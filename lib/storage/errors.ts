@@ -71,6 +71,8 @@ const DENIED = new Set([
   'ExpiredToken',
   'InvalidToken',
   'Forbidden',
+  // VersityGW's word for an unknown access key, sent with status 404.
+  'XAdminUserNotFound',
 ]);
 
 /**
@@ -84,7 +86,7 @@ export function translateS3Error(error: unknown, what: string): ServiceError {
   const options = { cause: error };
   if (name === 'NoSuchBucket') return new BucketMissing(text, options);
   if (name === 'NoSuchUpload') return new UploadMissing(text, options);
-  if (name === 'NoSuchKey' || name === 'NotFound' || statusCode === 404) return new ObjectMissing(text, options);
+  if (name === 'NoSuchKey') return new ObjectMissing(text, options);
   if (name === 'PreconditionFailed' || statusCode === 412) return new ObjectExists(text, options);
   if (DENIED.has(name) || statusCode === 401 || statusCode === 403) {
     return new StorageAccessDenied(
@@ -96,6 +98,8 @@ export function translateS3Error(error: unknown, what: string): ServiceError {
     statusCode !== undefined &&
     statusCode >= 400 &&
     statusCode < 500 &&
+    // A 404 that names nothing of S3's comes from a proxy or a wrong endpoint: taken for a missing object it would cost a segment.
+    statusCode !== 404 &&
     statusCode !== 408 &&
     statusCode !== 409 &&
     statusCode !== 429;

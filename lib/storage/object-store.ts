@@ -21,7 +21,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Config } from '../platform/config.ts';
-import { ObjectMissing, StorageUnavailable, translateS3Error } from './errors.ts';
+import { ObjectMissing, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
 
 /** One object of a listing; `etag` without quotes, `modifiedAtMs` by the store's clock. */
 export interface ListedObject {
@@ -78,7 +78,10 @@ export interface ObjectStore {
     partNumber: number,
     body: Uint8Array,
   ): Promise<UploadedPart>;
-  /** `ifNoneMatch` refuses to replace an object, where the store honours it. @throws {UploadMissing} {ObjectExists} */
+  /**
+   * Resolves once the object is there. Repeated, it may succeed again or find the upload missing, as the store likes.
+   * `ifNoneMatch` refuses to replace an object, where the store honours it. @throws {UploadMissing} {ObjectExists}
+   */
   completeUpload(
     bucket: string,
     key: string,
@@ -91,7 +94,13 @@ export interface ObjectStore {
   listUploads(bucket: string): Promise<OpenUpload[]>;
 }
 
+/** Some servers copy every part when they complete: at 200 MB a second this is enough for 120 GB. */
+const COMPLETE_TIMEOUT_MS = 10 * 60_000;
+
 const unquote = (etag: string | undefined): string => (etag ?? '').replaceAll('"', '');
+
+const statusOf = (error: unknown): number | undefined =>
+  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 
 /**
  * An S3 client for the configured endpoint: path style for MinIO and its like, AWS's own style on AWS.
@@ -140,10 +149,9 @@ export class S3ObjectStore implements ObjectStore {
       try {
         await this.#client.send(new HeadBucketCommand({ Bucket: bucket }));
       } catch (error) {
-        // A HEAD has no body: 404 carries no code that would tell a missing bucket from a missing key.
-        const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-        if (status === 404) throw Object.assign(new Error('there is no such bucket'), { name: 'NoSuchBucket' });
-        throw error;
+        // A HEAD has no body, and its 404 no code: a listing says whether it is the bucket that is not there.
+        if (statusOf(error) !== 404) throw error;
+        await this.#client.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 }));
       }
     });
   }
@@ -237,20 +245,20 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async head(bucket: string, key: string) {
-    try {
-      return await this.#translate(`HeadObject ${bucket}`, async () => {
+  head(bucket: string, key: string) {
+    return this.#translate(`HeadObject ${bucket}`, async () => {
+      try {
         const answer = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
         return {
           size: answer.ContentLength ?? 0,
           etag: unquote(answer.ETag),
           modifiedAtMs: answer.LastModified?.getTime() ?? 0,
         };
-      });
-    } catch (error) {
-      if (error instanceof ObjectMissing) return null;
-      throw error;
-    }
+      } catch (error) {
+        if (statusOf(error) === 404) return null;
+        throw error;
+      }
+    });
   }
 
   async remove(bucket: string, keys: readonly string[]) {
@@ -293,14 +301,14 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  completeUpload(
+  async completeUpload(
     bucket: string,
     key: string,
     uploadId: string,
     parts: readonly UploadedPart[],
     options: { ifNoneMatch?: boolean } = {},
   ) {
-    return this.#translate(`CompleteMultipartUpload ${bucket}`, async () => {
+    const completed = await this.#translate(`CompleteMultipartUpload ${bucket}`, async () => {
       const answer = await this.#client.send(
         new CompleteMultipartUploadCommand({
           Bucket: bucket,
@@ -309,9 +317,24 @@ export class S3ObjectStore implements ObjectStore {
           MultipartUpload: { Parts: parts.map((part) => ({ PartNumber: part.partNumber, ETag: `"${part.etag}"` })) },
           ...(options.ifNoneMatch ? { IfNoneMatch: '*' } : {}),
         }),
+        { requestTimeout: COMPLETE_TIMEOUT_MS },
       );
       return { etag: unquote(answer.ETag) };
     });
+    await this.#believe(bucket, key, completed.etag);
+    return completed;
+  }
+
+  /**
+   * A Complete that succeeded is believed once the object is there. Servers that let a Complete be repeated may answer
+   * 200, with the ETag of the parts that were named, to one whose upload was lost: VersityGW does, as soon as any object
+   * lies at the key.
+   */
+  async #believe(bucket: string, key: string, etag: string): Promise<void> {
+    const stored = await this.head(bucket, key);
+    if (stored && (etag === '' || stored.etag === etag)) return;
+    const what = stored ? 'another object is at the key' : 'no object is at the key';
+    throw new UploadMissing(`CompleteMultipartUpload ${bucket}: it was answered as done, but ${what}`);
   }
 
   async abortUpload(bucket: string, key: string, uploadId: string) {
