@@ -3,7 +3,7 @@
  * last one. It owns the cluster, the role and the empty database; the schema is lib/platform/migrate.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chown, mkdir, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { hasCode, PostgresUnavailable } from './errors.ts';
 import { freePort } from './ports.ts';
@@ -44,10 +44,11 @@ const READY = 'database system is ready to accept connections';
 
 /** @throws {PostgresUnavailable} with the last lines of PostgreSQL's log */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const dataDir = path.resolve(options.dataDir);
   const log = options.log ?? (() => {});
   const binaries = await findPostgresBinaries();
-  const user = await prepareDataDir(dataDir);
+  const user = await prepareDataDir(options.dataDir);
+  // Its processes are recognised by where they work, which the system tells without symlinks.
+  const dataDir = await realpath(options.dataDir);
   await stopLeftover(dataDir, log);
   if (!(await exists(path.join(dataDir, 'PG_VERSION')))) await initialise(binaries, dataDir, user, log);
   for (let attempt = 1; ; attempt += 1) {
