@@ -3,10 +3,18 @@ import { z } from 'zod';
 import { getContext } from '../lib/composition.ts';
 import { sqsHandler } from '../lib/platform/sqs.ts';
 import { advanceRecording } from '../lib/recordings/advance.ts';
+import { deliverOutbox } from '../lib/recordings/outbox.ts';
 
 export const handler = sqsHandler({
   service: getContext,
   schema: z.object({ recording_id: z.uuid() }),
   concurrency: 1,
-  handle: (context, message, remainingMs) => advanceRecording(context, message.recording_id, remainingMs),
+  handle: async (context, message, remainingMs) => {
+    await advanceRecording(context, message.recording_id, remainingMs);
+    // Whoever waits for `recording.completed` need not wait for the monitor's next tick, which does it otherwise.
+    if (context.outbound.length === 0) return;
+    await deliverOutbox(context).catch((error: unknown) =>
+      context.logger.warn({ err: error }, 'Could not deliver events'),
+    );
+  },
 });

@@ -42,6 +42,11 @@ export async function runMonitor(context: RecordingContext, remainingMs: () => n
 
 /** One round of all duties. */
 export async function tick(context: RecordingContext): Promise<void> {
+  // Others' slowness must not be ours: what waits for their answers goes on beside the rest.
+  const outside = Promise.all([
+    duty(context, 'deliver events', () => deliverOutbox(context)),
+    duty(context, 'import recordings', () => importDue(context)),
+  ]);
   await duty(context, 'compare with the Stream Service', () => reconcileStreams(context));
   const open = await context.recordings
     .findOpen(nowOf(context, -context.config.LATE_SEGMENT_WINDOW))
@@ -58,10 +63,9 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));
   await duty(context, 'apply retention', () => applyRetention(context));
-  await duty(context, 'deliver events', () => deliverOutbox(context));
-  await duty(context, 'import recordings', () => importDue(context));
   // What nobody waits for comes last, and is bounded: a tick has to be over before the next one.
   await duty(context, 'hash finished files', () => hashFiles(context, HASH_BUDGET_MS));
+  await outside;
 }
 
 async function duty(
