@@ -23,7 +23,7 @@ export async function findRecording(serviceUrl: string, streamId: string): Promi
 }
 
 const logLine = z.object({
-  level: z.enum(['warn', 'error']),
+  level: z.literal('error'),
   message: z.string(),
   err: z.object({ message: z.string() }).optional(),
 });
@@ -32,8 +32,8 @@ const logLine = z.object({
 export function lastComplaints(log: readonly string[], count = 3): string[] {
   const complaints = log.flatMap((line) => {
     try {
-      const { level, message, err } = logLine.parse(JSON.parse(line));
-      return [`${level}: ${message}${err ? ` (${err.message})` : ''}`];
+      const { message, err } = logLine.parse(JSON.parse(line));
+      return [`${message}${err ? ` (${err.message})` : ''}`];
     } catch {
       // Not a line of the service's own log, or nothing to complain of.
       return [];

@@ -50,7 +50,6 @@ async function run(options: DemoArguments, scratch: string, signal: AbortSignal)
 async function record(service: DemoService, stream: DemoStream, signal: AbortSignal): Promise<boolean> {
   signal.throwIfAborted();
   const { broadcast, endedAt } = await broadcastStream(service, stream, signal);
-  say('⏹  stream.ended sent');
   const recording = await awaitCompletion(service, broadcast, signal);
   const finishMs = performance.now() - endedAt;
   say(`✅ ${recording.status}, ${(finishMs / 1000).toFixed(2)} s after stream.ended`);
@@ -78,6 +77,7 @@ async function broadcastStream(
     signal.throwIfAborted();
     const endedAt = performance.now();
     await service.streams.endStream(broadcast.stream_id);
+    say(`⏹  the encoder stopped after ${told(progress)}; stream.ended sent`);
     await packager.done;
     requireAccepted(service);
     return { broadcast, endedAt };
@@ -94,19 +94,22 @@ function requireAccepted(service: DemoService): void {
   throw new DemoProblem(`The service answered the webhook with ${last?.status ?? 0}: ${oneLine(last?.text ?? '')}`);
 }
 
+interface Pushed {
+  readonly segments: number;
+  readonly mediaMs: number;
+}
+
+const told = ({ segments, mediaMs }: Pushed) =>
+  `${segments} ${segments === 1 ? 'segment' : 'segments'} (${(mediaMs / 1000).toFixed(0)} s)`;
+
 /** One line whenever something has changed. */
-async function watch(
-  service: DemoService,
-  broadcast: Stream,
-  progress: { readonly segments: number; readonly mediaMs: number },
-  signal: AbortSignal,
-): Promise<void> {
+async function watch(service: DemoService, broadcast: Stream, progress: Pushed, signal: AbortSignal): Promise<void> {
   let shown = '';
   while (!signal.aborted) {
     const recording = await findRecording(service.url, broadcast.stream_id).catch(() => undefined);
     const captured = recording ? await countStaged(service.s3, recording.id).catch(() => undefined) : 0;
     const status = recording ? `${recording.status}, ${recording.duration} s` : 'not known yet';
-    const line = `pushed ${progress.segments} segments (${(progress.mediaMs / 1000).toFixed(0)} s) · captured ${captured ?? '?'} · API: ${status}`;
+    const line = `pushed ${told(progress)} · captured ${captured ?? '?'} · API: ${status}`;
     if (line !== shown && progress.segments > 0 && !signal.aborted) say(line);
     shown = line;
     await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
@@ -175,9 +178,11 @@ async function main(): Promise<number> {
   }
   const scratch = await mkdtemp(join(tmpdir(), 'recording-demo-'));
   const stopping = new AbortController();
-  // `disconnect`: whoever started us was killed.
+  // `disconnect`: whoever started us was killed. Not once: Ctrl-C comes from the terminal and from npm.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'])
-    process.once(name, () => stopping.abort(new DemoProblem('Stopped')));
+    process.on(name, () => stopping.abort(new DemoProblem('Stopped')));
+  // A listener on the channel would keep this process from ending.
+  process.channel?.unref();
   try {
     return (await run(parsed.options, scratch, stopping.signal)) ? 0 : 1;
   } catch (error) {

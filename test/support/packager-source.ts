@@ -2,7 +2,7 @@
  * What a packager can be fed with: a folder of HLS as it lies on disk. Reads the playlist (the best
  * variant of a master playlist), or takes the `.ts` files in the order of their numbers where there is none.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse, setOptions, type types } from 'hls-parser';
 import type { SourceSegment } from './packager.ts';
@@ -23,7 +23,7 @@ export async function readHlsFolder(folder: string): Promise<SourceSegment[]> {
   const names = await readdir(folder);
   const playlist = choosePlaylist(names);
   const segments =
-    playlist === undefined ? numbered(folder, names) : await readPlaylist(folder, join(folder, playlist));
+    playlist === undefined ? await numbered(folder, names) : await readPlaylist(folder, join(folder, playlist));
   if (segments.length === 0) throw new StreamSourceError(`${folder} has neither .ts segments nor a playlist of them`);
   for (const { path } of segments) {
     const found = await stat(path).catch(() => undefined);
@@ -39,11 +39,25 @@ function choosePlaylist(names: readonly string[]): string | undefined {
   return playlists.find((name) => /^(master|index|playlist)\.m3u8$/.test(name)) ?? playlists[0];
 }
 
-function numbered(folder: string, names: readonly string[]): SourceSegment[] {
-  return names
-    .filter((name) => name.endsWith('.ts'))
-    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-    .map((name) => ({ path: join(folder, name), durationMs: ASSUMED_DURATION_MS }));
+async function numbered(folder: string, names: readonly string[]): Promise<SourceSegment[]> {
+  const segments: SourceSegment[] = [];
+  for (const name of names.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
+    const path = join(folder, name);
+    if (name.endsWith('.ts') && (await isTransportStream(path)))
+      segments.push({ path, durationMs: ASSUMED_DURATION_MS });
+  }
+  return segments;
+}
+
+/** TypeScript has the same ending. Packets of 188 bytes begin with 0x47 (ISO/IEC 13818-1, 2.4.3.2). */
+async function isTransportStream(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(189), 0, 189, 0);
+    return bytesRead === 189 && buffer[0] === 0x47 && buffer[188] === 0x47;
+  } finally {
+    await file.close();
+  }
 }
 
 async function readPlaylist(root: string, path: string, depth = 0): Promise<SourceSegment[]> {

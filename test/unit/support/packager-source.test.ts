@@ -34,7 +34,10 @@ describe('a folder of HLS', () => {
   });
 
   it('is streamed by the numbers of its names where there is no playlist', async () => {
-    const segments = await readHlsFolder(await folderWith({ 'seg10.ts': '', 'seg9.ts': '', 'notes.txt': '' }));
+    const packets = 'G'.padEnd(188, '.').repeat(2);
+    const code = 'Great: this is TypeScript, and no stream.\n'.repeat(10);
+    const files = { 'seg10.ts': packets, 'seg9.ts': packets, 'code.ts': code, 'empty.ts': '', 'notes.txt': packets };
+    const segments = await readHlsFolder(await folderWith(files));
     expect(segments.map(({ path }) => basename(path))).toEqual(['seg9.ts', 'seg10.ts']);
   });
 
