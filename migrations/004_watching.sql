@@ -20,11 +20,11 @@ CREATE TABLE recording_pictures (
     tile_height    INT NOT NULL DEFAULT 0,
     -- Media time and size in bytes of each tile that was made, in order; sizes say which one shows most.
     tiles          JSONB NOT NULL DEFAULT '[]'::jsonb,
-    -- The tiles that the stored sprite shows, and how much media it covers; 0 while there is none.
-    sprite_tiles   INT NOT NULL DEFAULT 0,
-    sprite_columns INT NOT NULL DEFAULT 0,
-    sprite_ms      BIGINT NOT NULL DEFAULT 0,
-    sprite_version INT NOT NULL DEFAULT 0,
+    -- The tiles that the stored sprite shows and their interval, and how much media it covers; 0 while there is none.
+    sprite_tiles       INT NOT NULL DEFAULT 0,
+    sprite_interval_ms INT NOT NULL DEFAULT 0,
+    sprite_ms          BIGINT NOT NULL DEFAULT 0,
+    sprite_version     INT NOT NULL DEFAULT 0,
     -- Media time of the poster's picture; null while there is none.
     poster_at_ms   BIGINT,
     done           BOOLEAN NOT NULL DEFAULT FALSE,

@@ -47,3 +47,18 @@ export async function findSegmentMedia(
   );
   return result.rows[0] ?? null;
 }
+
+/** The size of a recording's picture as its first segment with one tells; null where it has only sound. */
+export async function findPictureSize(
+  db: Queryable,
+  recordingId: string,
+): Promise<{ width: number | null; height: number | null } | null> {
+  const result = await db.query<{ width: number | null; height: number | null }>(
+    `SELECT (track->>'width')::int AS width, (track->>'height')::int AS height
+       FROM (SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id LIMIT 10) s,
+            jsonb_array_elements(s.probe->'tracks') AS track
+      WHERE track->>'kind' = 'video' LIMIT 1`,
+    [recordingId],
+  );
+  return result.rows[0] ?? null;
+}

@@ -11,13 +11,13 @@
  *                                         the finished object was verified
  *   .staging/{recording_id}/parts/{generation}-{n}
  *                                         roll: media held back for part 1; deleted with the segments
- *   .staging/{recording_id}/tiles/{ms}.jpg
- *                                         poller: pictures of the storyboard one by one; deleted with the segments
  *   clips/{recording_id}/{clip_id}.mp4    whoever asked for the clip, or the poller; retention deletes
  *   clips/{recording_id}/audio-{generation}.m4a
  *                                         the sound alone, made when it is first asked for; retention deletes
  *   pictures/{recording_id}/poster.jpg, storyboard.jpg
  *                                         poller, while it records; retention deletes
+ *   pictures/{recording_id}/tiles/{ms}.jpg
+ *                                         poller: the storyboard's pictures one by one; deleted when it is finished
  */
 import { createHash } from 'node:crypto';
 
@@ -57,7 +57,7 @@ export function pictureKey(recordingId: string, name: 'poster' | 'storyboard'): 
 
 /** A picture of the storyboard, until the storyboard is finished. */
 export function tileKey(recordingId: string, atMs: number): string {
-  return `${stagingPrefix(recordingId)}tiles/${atMs}.jpg`;
+  return `pictures/${recordingId}/tiles/${atMs}.jpg`;
 }
 
 /** Every prefix that belongs to one recording alone: what goes with it when it is deleted. */
