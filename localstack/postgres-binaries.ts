@@ -106,6 +106,8 @@ export async function commandAs(
   if (!user) return { command };
   if (await isReachableByOthers(touches)) return { command, uid: user.uid, gid: user.gid };
   const keep = 'dac_override';
-  const setpriv = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  return { command: ['setpriv', ...setpriv, `--inh-caps=+${keep}`, `--ambient-caps=+${keep}`, ...command] };
+  const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+  // Without the secure bit, access(2), by which PostgreSQL looks for its own programs, leaves capabilities out.
+  const rights = ['--securebits=+no_setuid_fixup', `--inh-caps=+${keep}`, `--ambient-caps=+${keep}`];
+  return { command: ['setpriv', ...identity, ...rights, ...command] };
 }

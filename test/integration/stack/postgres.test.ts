@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { startPostgres } from '../../../localstack/postgres.ts';
+import { choosePostgresUser, commandAs } from '../../../localstack/postgres-binaries.ts';
 import { until } from './until.ts';
 
 const scratch: string[] = [];
@@ -120,6 +121,19 @@ describe('embedded PostgreSQL', () => {
     await writeFile(path.join(dir, 'postmaster.pid'), lock.replace(/^\d+/, String(process.pid)));
     const second = await startPostgres({ dataDir: dir, fast: true });
     await second.stop();
+  });
+
+  it('may use programs and data in directories that only we may enter', async () => {
+    const dir = path.dirname(await dataDir());
+    await writeFile(path.join(dir, 'program'), '#!/bin/sh', { mode: 0o755 });
+    const user = await choosePostgresUser(dir);
+    // What PostgreSQL asks of its own programs, and a look at who asks: never root.
+    const check = ['/bin/sh', '-c', `test -x ${dir}/program && test -r ${dir}/program && id -u`] as const;
+    const { command, ...as } = await commandAs(user, check, [dir]);
+    const [file, ...args] = command;
+    const { stdout } = spawnSync(file, args, { ...as, cwd: '/', encoding: 'utf8' });
+    expect(Number(stdout)).toBe(user?.uid ?? process.getuid?.());
+    expect(stdout.trim()).not.toBe('0');
   });
 
   it('says which port is taken', async () => {
