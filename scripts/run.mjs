@@ -4,7 +4,7 @@
  * machine has. What a task does is not decided here.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ensureInstalled, InstallError } from './install.mjs';
 import { runCheck, runTests } from './run-tasks.mjs';
@@ -23,14 +23,25 @@ for (const signal of forwarded) {
   });
 }
 
-// npm that is killed outright cannot pass a signal on: its end is all there is to see.
+// npm that is killed outright cannot pass a signal on. Its end shows in who our parent is, or whose child the shell is
+// that npm put between itself and us.
 if (process.env.npm_lifecycle_event !== undefined) {
-  const parent = process.ppid;
+  const family = () => `${process.ppid} ${parentOf(process.ppid)}`;
+  const before = family();
   setInterval(() => {
-    if (process.ppid === parent) return;
+    if (family() === before) return;
     stopped = true;
     child?.kill('SIGTERM');
   }, 500).unref();
+}
+
+/** The parent of another process, where the system tells (Linux). */
+function parentOf(pid) {
+  try {
+    return /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 /**
