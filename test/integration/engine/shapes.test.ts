@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { makeHls, type StreamShape } from '../../support/media/index.ts';
+import { readTables } from '../../support/media/read-tables.ts';
 import { compareWays, expectEqual } from './compare.ts';
 
 const audio = (...codecs: readonly ('aac' | 'he-aac' | 'mp3' | 'ac3')[]) => codecs.map((codec) => ({ codec }));
@@ -57,5 +58,7 @@ describe('the engine, rolled segment by segment, equals the single-pass remux an
     // What buildHead says of its tracks is what is in the file.
     expect(compared.engine.head.tracks.map((track) => track.samples)).toEqual(counts);
     expect(compared.engine.head.tracks).toEqual(compared.short.tracks);
+    // One description a track, however each part was described.
+    expect(readTables(compared.engine.head.bytes).map((track) => track.entries.length)).toEqual(counts.map(() => 1));
   });
 });
