@@ -7,6 +7,7 @@ import type { Gap } from '../capture/order.ts';
 import { findCandidates } from './capture-notified.ts';
 import { captureSegment } from './capture-segment.ts';
 import { nowOf, type RecordingContext } from './context.ts';
+import { readOrderRows } from './order-window.ts';
 import { orderLedger } from './plan-file.ts';
 import type { CurrentPlaylist } from './read-playlist.ts';
 import type { Recording } from './recording.ts';
@@ -30,8 +31,15 @@ export async function waitForMissing(
   candidates: readonly Recording[],
   playlist: CurrentPlaylist | null,
 ): Promise<number> {
-  const rows = await context.segments.listForOrder(recording.id);
-  const wanted = findWanted(rows, playlist);
+  const { rows, whole } = await readOrderRows(context.segments, recording.id);
+  const found = findWanted(rows, playlist);
+  const held = whole
+    ? new Set<string>()
+    : await context.segments.findHeldKeys(
+        recording.id,
+        found.map((want) => want.key),
+      );
+  const wanted = found.filter((want) => !held.has(want.key));
   const missing = new Map(rows.filter((row) => row.state === 'missing').map((row) => [row.sourceKey, row]));
   let awaited = 0;
   for (const want of wanted) {

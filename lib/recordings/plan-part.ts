@@ -2,8 +2,9 @@
  * Which segments the next part takes: a pure decision over the ledger. A part takes what is in order and settled, up
  * to its size, and while the stream is live never the newest segment of a run, whose last frames may go on in the next.
  */
+import type { SegmentOrder } from '../capture/order.ts';
 import { planRuns, type RunTail } from '../capture/runs.ts';
-import { type OrderableSegment, orderLedger, type PlannedSegment, planLedgerRuns } from './plan-file.ts';
+import { type OrderableSegment, type PlannedSegment, planLedgerRuns } from './plan-file.ts';
 import type { LedgerSegment } from './segment-repository.ts';
 
 /** Consecutive segments of one run; `following` are segments of that run which a later part takes. */
@@ -49,14 +50,18 @@ export interface PartPlanOptions {
 /** How many segments behind the part are looked at for the ends of what began in it. */
 const FOLLOWING = 3;
 
-export function planPart(rows: readonly LedgerSegment[], options: PartPlanOptions): PartPlan {
-  const order = orderLedger(rows);
+/** @param order of all segments, or of the last that have their place and those that have none (order-window.ts) */
+export function planPart(order: SegmentOrder<OrderableSegment>, options: PartPlanOptions): PartPlan {
   const late = order.late.map((entry) => entry.row.segment);
   const repeated = order.duplicates.map((entry) => entry.row.segment).filter((segment) => segment.position === null);
-  const firstPosition = order.ordered.filter(({ row }) => row.position !== null).length;
+  const placed = order.ordered.filter(({ row }) => row.position !== null);
+  const last = placed.at(-1);
+  const firstPosition = last === undefined ? 0 : (last.row.position ?? 0) + 1;
+  // Epochs are counted from wherever the order begins; the tail knows which one the last placed segment is of.
+  const earlier = last === undefined || options.tail === null ? 0 : options.tail.epoch - last.epoch;
   const settled = settledBefore(order, options);
-  const open = order.ordered.slice(firstPosition);
-  const taken = planLedgerRuns(open.slice(0, Math.max(0, settled - firstPosition)), options.tail);
+  const open = order.ordered.slice(placed.length).map((one) => ({ ...one, epoch: one.epoch + earlier }));
+  const taken = planLedgerRuns(open.slice(0, Math.max(0, settled - placed.length)), options.tail);
   const segments = taken.runs.flatMap((run, index) =>
     run.segments.map((planned, at) => ({ planned, index, first: at === 0 })),
   );
@@ -69,7 +74,7 @@ export function planPart(rows: readonly LedgerSegment[], options: PartPlanOption
 }
 
 /** How many of the ordered segments come before the first gap that is still waited for. */
-function settledBefore(order: ReturnType<typeof orderLedger>, options: PartPlanOptions): number {
+function settledBefore(order: SegmentOrder<OrderableSegment>, options: PartPlanOptions): number {
   const openGaps = order.gaps.filter((gap) => gap.beforeId !== null && options.isOpenGap(Number(gap.afterId)));
   const firstAfter = new Set(openGaps.map((gap) => Number(gap.beforeId)));
   const index = order.ordered.findIndex(({ row }: { row: OrderableSegment }) => firstAfter.has(row.id));

@@ -16,6 +16,7 @@ import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { type EngineState, mergeWarnings, readEngineState } from './engine-state.ts';
 import { settleFinalKey } from './final-key.ts';
 import { openGaps } from './missing-segments.ts';
+import { readOrderRows } from './order-window.ts';
 import { MAX_PARTS, partBytes } from './part-size.ts';
 import { orderLedger, type PlannedSegment } from './plan-file.ts';
 import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
@@ -56,11 +57,12 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
   const partNumber = parts + 1;
   if (partNumber > MAX_PARTS) throw new Error(`A recording has at most ${MAX_PARTS} parts`);
   const wanted = partBytes(partNumber, context.config.PART_SIZE);
-  const rows = await context.segments.listForOrder(recording.id);
-  const gaps = last ? new Set<number>() : openGaps(rows, orderLedger(rows).gaps, context.config, context.clock.now());
+  const { rows } = await readOrderRows(context.segments, recording.id);
+  const order = orderLedger(rows);
+  const gaps = last ? new Set<number>() : openGaps(rows, order.gaps, context.config, context.clock.now());
   // A container that wastes more than two thirds on its own packets asks for more segments to fill a part.
   for (let target = wanted; ; target *= 2) {
-    const plan = planPart(rows, {
+    const plan = planPart(order, {
       tail: state?.tail ?? null,
       runs: state?.runs ?? 0,
       partBytes: target,

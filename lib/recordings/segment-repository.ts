@@ -127,6 +127,29 @@ export class SegmentRepository {
     );
   }
 
+  /** The same without all but the last `placed` of the segments that have their place. */
+  async listOrderTail(recordingId: string, placed: number): Promise<LedgerSegment[]> {
+    return this.#many(
+      `SELECT ${COLUMNS.replace('probe,', 'CASE WHEN position IS NULL THEN probe END AS probe,')} FROM recording_segments
+        WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected')
+          AND (position IS NULL
+               OR position > (SELECT max(position) FROM recording_segments WHERE recording_id = $1) - $2)
+        ORDER BY id`,
+      [recordingId, placed],
+    );
+  }
+
+  /** Of the given keys, those that the ledger has an object of. */
+  async findHeldKeys(recordingId: string, keys: readonly string[]): Promise<Set<string>> {
+    if (keys.length === 0) return new Set();
+    const result = await this.#db.query<{ key: string }>(
+      `SELECT DISTINCT source_key AS key FROM recording_segments
+        WHERE recording_id = $1 AND source_key = ANY($2::text[]) AND state IN ('captured', 'rejected')`,
+      [recordingId, keys],
+    );
+    return new Set(result.rows.map((row) => row.key));
+  }
+
   /** Of the given source objects, those whose bytes some recording's ledger has under that key: see isSameWrite. */
   async findSources(objects: ReadonlyArray<{ key: string; etag: string }>): Promise<KnownSource[]> {
     if (objects.length === 0) return [];

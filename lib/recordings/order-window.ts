@@ -1,0 +1,53 @@
+/**
+ * How much of the ledger the order of what comes next is made of. A day of segments is tens of thousands of rows, looked
+ * at for every part and every sweep; where what is new simply goes on behind what has its place, its last few minutes
+ * say the same. Owns that judgement and reading the rows; the order itself is lib/capture/order.ts.
+ */
+import type { LedgerSegment, SegmentRepository } from './segment-repository.ts';
+
+export interface OrderRows {
+  readonly rows: readonly LedgerSegment[];
+  /** False where rows that have had their place for long are left out. */
+  readonly whole: boolean;
+}
+
+/** Placed segments that are read. */
+const TAIL_SEGMENTS = 400;
+/** Nothing that comes later than this is sorted in by its neighbours (order-fit.ts): the tail has to cover it well. */
+const TAIL_MEDIA_MS = 5 * 60_000;
+/** What was uploaded longer before the newest placed segment may belong anywhere. */
+const OVERTAKEN_MS = 30_000;
+
+/** The rows that tell where the open segments of a recording belong. */
+export async function readOrderRows(
+  segments: Pick<SegmentRepository, 'listOrderTail' | 'listForOrder'>,
+  recordingId: string,
+): Promise<OrderRows> {
+  const rows = await segments.listOrderTail(recordingId, TAIL_SEGMENTS);
+  const placed = rows.filter((row) => row.position !== null).length;
+  if (placed < TAIL_SEGMENTS) return { rows, whole: true };
+  if (tailSuffices(rows)) return { rows, whole: false };
+  return { rows: await segments.listForOrder(recordingId), whole: true };
+}
+
+/**
+ * True if the open segments among the rows come behind all placed ones whatever else is in the ledger: their numbers
+ * are greater, they were not uploaded before, and the placed ones reach back further than a segment can be late.
+ */
+export function tailSuffices(rows: readonly LedgerSegment[]): boolean {
+  const captured = rows.filter((row) => row.state === 'captured');
+  const placed = captured.filter((row) => row.position !== null);
+  const open = captured.filter((row) => row.position === null);
+  const numbers = placed.map((row) => row.nameNumber);
+  if (numbers.includes(null)) return false;
+  if (placed.reduce((sum, row) => sum + row.durationMs, 0) < TAIL_MEDIA_MS) return false;
+  const greatest = Math.max(...numbers.map(Number));
+  const newestMs = Math.max(...placed.map(uploadedAtMs));
+  return open.every(
+    (row) => row.nameNumber !== null && row.nameNumber > greatest && uploadedAtMs(row) >= newestMs - OVERTAKEN_MS,
+  );
+}
+
+function uploadedAtMs(row: LedgerSegment): number {
+  return (row.modifiedAt ?? row.capturedAt).getTime();
+}
