@@ -71,23 +71,25 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** Starts the back ends; `env` overrides settings. */
+/** Starts the back ends; `env` overrides settings, and names an S3 server to use instead of an embedded one. */
 export async function startHarness(env: Record<string, string> = {}): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'recording-test-'));
   const [postgres, s3] = await Promise.all([
     startPostgres({ dataDir: join(folder, 'pg'), port: 0, fast: true }),
-    startS3({
-      dataDir: join(folder, 's3'),
-      port: 0,
-      fast: true,
-      buckets: ['live-segments', 'recordings'],
-      publicBuckets: ['recordings'],
-    }),
+    env.MINIO_ENDPOINT
+      ? undefined
+      : startS3({
+          dataDir: join(folder, 's3'),
+          port: 0,
+          fast: true,
+          buckets: ['live-segments', 'recordings'],
+          publicBuckets: ['recordings'],
+        }),
   ]);
   const scratch = join(folder, 'scratch');
   const environment = {
     DATABASE_URL: postgres.url,
-    MINIO_ENDPOINT: `127.0.0.1:${s3.port}`,
+    MINIO_ENDPOINT: `127.0.0.1:${s3?.port}`,
     DB_POOL_MAX: '8',
     SCRATCH_DIR: scratch,
     SEGMENT_RETRY_DELAY: '20ms',
@@ -117,7 +119,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
       createContext(readConfig({ ...environment, ...other }), { ...base, ...overrides }),
     stop: async () => {
       await db.end();
-      await Promise.all([postgres.stop(), s3.stop()]);
+      await Promise.all([postgres.stop(), s3?.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
   };
