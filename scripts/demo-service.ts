@@ -2,6 +2,8 @@
  * The service that the demo talks to: the one that runs already on this machine, or one of its own that it starts
  * on free ports with data of its own, and stops again.
  */
+import { randomUUID } from 'node:crypto';
+import { parseSecrets, sign } from '../lib/platform/signature.ts';
 import { call } from '../test/support/http.ts';
 import type { S3Address } from '../test/support/packager.ts';
 import { startServiceProcess } from '../test/support/service.ts';
@@ -26,7 +28,7 @@ export async function openService(dataDir: string, say: (text: string) => void):
   const url = `http://127.0.0.1:${process.env.PORT || '8083'}`;
   if (await isHealthy(url)) {
     say(`using the service that runs at ${url}`);
-    streams.sendWebhooksTo({ serviceUrl: url });
+    streams.sendWebhooksTo({ serviceUrl: url, headersFor: signedHeaders });
     const scheme = process.env.MINIO_USE_SSL === 'true' ? 'https' : 'http';
     const endpoint = `${scheme}://${process.env.MINIO_ENDPOINT || `127.0.0.1:${process.env.S3_PORT || '9000'}`}`;
     return {
@@ -54,6 +56,12 @@ export async function openService(dataDir: string, say: (text: string) => void):
     await streams.close();
   };
   return { ...service, ownProcess: true, [Symbol.asyncDispose]: dispose };
+}
+
+/** A service that wants signatures has told its secret to this shell too, or refuses what we send. */
+function signedHeaders(body: string): Record<string, string> {
+  const secrets = process.env.WEBHOOK_SECRET ? parseSecrets(process.env.WEBHOOK_SECRET) : null;
+  return secrets ? { ...sign(secrets, `msg_${randomUUID()}`, Date.now(), body) } : {};
 }
 
 async function isHealthy(url: string): Promise<boolean> {

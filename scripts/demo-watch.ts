@@ -1,5 +1,5 @@
 /** What the demo looks at while a stream is recorded: the API's answer, and how many segments are safe in staging. */
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { stagingPrefix } from '../lib/storage/keys.ts';
 import { call } from '../test/support/http.ts';
@@ -20,6 +20,20 @@ export type RecordingAnswer = z.output<typeof recordingAnswer>;
 export async function findRecording(serviceUrl: string, streamId: string): Promise<RecordingAnswer | undefined> {
   const { json } = await call(`${serviceUrl}/recordings`);
   return listAnswer.parse(json).recordings.find((recording) => recording.stream_id === streamId);
+}
+
+/** The finished file: by its URL as a player reads it, or with credentials where the bucket is private. */
+export async function download(
+  address: S3Address,
+  url: string,
+  filePath: string,
+): Promise<{ bytes: Uint8Array; isPublic: boolean }> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(120_000) });
+  if (answer.ok) return { bytes: new Uint8Array(await answer.arrayBuffer()), isPublic: true };
+  const [bucket, ...key] = filePath.split('/');
+  const get = new GetObjectCommand({ Bucket: bucket, Key: key.join('/') });
+  const object = await packagerS3Client(address).send(get);
+  return { bytes: (await object.Body?.transformToByteArray()) ?? new Uint8Array(), isPublic: false };
 }
 
 const logLine = z.object({

@@ -16,7 +16,7 @@ import { DEMO_USAGE, type DemoArguments, oneLine, parseDemoArguments } from './d
 import { judge } from './demo-check.ts';
 import { type DemoService, openService } from './demo-service.ts';
 import { type DemoStream, prepareStream } from './demo-stream.ts';
-import { countStaged, findRecording, lastComplaints, type RecordingAnswer } from './demo-watch.ts';
+import { countStaged, download, findRecording, lastComplaints, type RecordingAnswer } from './demo-watch.ts';
 
 /** What a user can mend: said in one line, without a stack. */
 class DemoProblem extends Error {}
@@ -140,10 +140,8 @@ async function report(
   const url = `${service.publicUrlBase}/${recording.file_path}`;
   const copy = join(KEEP_IN, recording.file_path.split('/').at(-1) ?? 'recording.mp4');
   await mkdir(KEEP_IN, { recursive: true });
-  // Without credentials, as a player would.
-  const answer = await fetch(url, { signal: AbortSignal.timeout(120_000) });
-  if (!answer.ok) throw new DemoProblem(`GET ${url} answers ${answer.status}`);
-  await writeFile(copy, Buffer.from(await answer.arrayBuffer()));
+  const { bytes, isPublic } = await download(service.s3, url, recording.file_path);
+  await writeFile(copy, bytes);
   const findings = await judge({
     file: copy,
     segments: await stream.files(),
@@ -154,7 +152,11 @@ async function report(
   const rows = [
     { name: 'recording', says: recording.id, ok: true },
     { name: 'file', says: recording.file_path, ok: true },
-    { name: 'url', says: `${url}${service.ownProcess ? ' (until this demo ends)' : ''}`, ok: true },
+    {
+      name: 'url',
+      says: `${url}${service.ownProcess ? ' (until this demo ends)' : isPublic ? '' : ' (with credentials)'}`,
+      ok: true,
+    },
     { name: 'copy', says: relative(process.cwd(), copy), ok: true },
     ...findings,
     { name: 'finished', says: `${(finishMs / 1000).toFixed(2)} s after stream.ended`, ok: true },

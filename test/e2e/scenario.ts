@@ -115,7 +115,7 @@ export function push(target: Target, streamKey: string, broadcast: Broadcast): P
   return startPackager({ store, segments: sourceSegments(hls), ...options, ...(speed === undefined ? {} : { speed }) });
 }
 
-export function sourceSegments(hls: Hls): { path: string; durationMs: number }[] {
+function sourceSegments(hls: Hls): { path: string; durationMs: number }[] {
   return hls.segments.map((path, index) => ({ path, durationMs: Math.round((hls.durations[index] ?? 0) * 1000) }));
 }
 

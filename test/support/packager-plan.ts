@@ -44,7 +44,7 @@ export type PackagerStep = At &
     | { readonly kind: 'ended' }
   );
 
-export const segmentName = (number: number): string => `segment_${String(number).padStart(3, '0')}.ts`;
+const segmentName = (number: number): string => `segment_${String(number).padStart(3, '0')}.ts`;
 
 /** The steps for these segments, in order of time. Indexes in `options` count from 0 over the whole stream. */
 export function planPackaging(

@@ -64,12 +64,18 @@ export interface ProcessOptions extends StartOptions {
 const START_FILE = join(import.meta.dirname, '../../localstack/start.ts');
 const ANY_PORTS = { PORT: '0', GATEWAY_PORT: '0', S3_PORT: '0', PG_PORT: '0', SQS_PORT: '0' };
 
+/** Of this process' environment only what says where things are on this machine. */
+function machineEnvironment(): Record<string, string> {
+  const names = ['PATH', 'HOME', 'TMPDIR', 'FFMPEG_PATH', 'LD_LIBRARY_PATH'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}
+
 /** `npm start` on free ports. Rejects with what the process said when it ends before it listens. */
 export async function startServiceProcess(options: ProcessOptions): Promise<ServiceProcess> {
   const { streams } = options;
   const environment = { ...ANY_PORTS, ...options.env, STREAM_SERVICE_URL: streams.url, DATA_DIR: options.dataDir };
   const child = fork(START_FILE, [], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
+    env: { ...machineEnvironment(), ...environment },
     silent: true,
   });
   const log: string[] = [];
