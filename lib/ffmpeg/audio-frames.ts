@@ -19,32 +19,44 @@ export function frameLengthOf(streamName: string): FrameLength | undefined {
 /**
  * How many bytes of `next`, the payload of the PES packet behind a cut, belong to the last frame that began in `before`,
  * the payload ahead of it. 0 where frames are not split, or cannot be followed from one header to the next.
+ *
+ * Data can look like a header, and its length lead anywhere. So every place in `before` from which headers lead over the
+ * cut has a vote, two where a header stands at the end of its way: all true frames agree, the others rarely do.
  */
 export function bytesOfSplitFrame(before: Uint8Array, next: Uint8Array, lengthOf: FrameLength): number {
   const joined = new Uint8Array(before.length + next.length);
   joined.set(before);
   joined.set(next, before.length);
-  for (let start = 0; start + HEADER <= before.length; start++) {
-    const crossing = follow(joined, start, before.length, lengthOf);
-    if (crossing !== undefined) return Math.min(crossing, next.length);
+  const votes = new Map<number, number>();
+  for (let start = 0; start < before.length; start++) {
+    const way = follow(joined, start, before.length, lengthOf);
+    // The packet behind the cut is stamped, so a frame begins in it: no frame reaches beyond.
+    if (way === undefined || way.beyond >= next.length) continue;
+    votes.set(way.beyond, (votes.get(way.beyond) ?? 0) + (way.isConfirmed ? 2 : 1));
   }
-  return 0;
+  const [best] = [...votes.entries()].toSorted((a, b) => b[1] - a[1]);
+  return best?.[0] ?? 0;
 }
 
 /**
- * From a frame at `start` from header to header across `cut`: how far the frame that reaches the cut goes beyond it.
- * Undefined when a header is wrong: then `start` only looked like one. A frame start behind the cut must be confirmed by
- * its own header, where its bytes are there.
+ * From a frame at `start` from header to header across `cut`: how far the frame that reaches the cut goes beyond it, and
+ * whether a header stands there. Undefined when a header is wrong: then `start` only looked like one.
  */
-function follow(bytes: Uint8Array, start: number, cut: number, lengthOf: FrameLength): number | undefined {
+function follow(
+  bytes: Uint8Array,
+  start: number,
+  cut: number,
+  lengthOf: FrameLength,
+): { beyond: number; isConfirmed: boolean } | undefined {
   let at = start;
   while (at < cut) {
     const length = at + HEADER <= bytes.length ? lengthOf(bytes, at) : 0;
     if (length === 0) return undefined;
     at += length;
   }
-  if (at + HEADER <= bytes.length && lengthOf(bytes, at) === 0) return undefined;
-  return at - cut;
+  const isVisible = at + HEADER <= bytes.length;
+  if (isVisible && lengthOf(bytes, at) === 0) return undefined;
+  return { beyond: at - cut, isConfirmed: isVisible };
 }
 
 function adts(bytes: Uint8Array, at: number): number {

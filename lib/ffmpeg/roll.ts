@@ -6,15 +6,11 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeIndex, type Piece } from '../mp4/sample-index.ts';
 import { makeFragments } from './fragment.ts';
+import { joinSources, type SegmentSource } from './segment-memory.ts';
 import { type ByteRange, sliceSamples } from './slice-samples.ts';
 import { planSlice, type RunCarry, type Slice, type SliceInput } from './ts-carry.ts';
-import { aligned } from './ts-packets.ts';
 
-/** A segment: a file, bytes in memory, or bytes to be fetched when it is their turn. */
-export type SegmentSource =
-  | { readonly path: string }
-  | { readonly bytes: Uint8Array }
-  | { readonly read: () => Promise<Uint8Array> };
+export type { SegmentSource } from './segment-memory.ts';
 
 /** Consecutive segments of one run. */
 export interface RunSlice {
@@ -134,24 +130,13 @@ function scratchFile(path: string): AsyncDisposable & { readonly path: string } 
 
 /** Plans the slice and writes what ffmpeg is to read of it. The segments' bytes are in memory here and nowhere else. */
 async function writeSlice(slice: RunSlice, from: SliceInput['from'], path: string): Promise<Omit<Slice, 'chunks'>> {
-  const own = await readAll(slice.segments);
-  const ownBytes = own.reduce((sum, bytes) => sum + bytes.length, 0);
   for (let count = 1; ; count++) {
-    const following = await readAll(slice.following.slice(0, count));
-    const { chunks, ...plan } = planSlice({ ts: Buffer.concat([...own, ...following]), ownBytes, from });
+    using joined = await joinSources(slice.segments, slice.following.slice(0, count));
+    const { chunks, ...plan } = planSlice({ ts: joined.bytes, ownBytes: joined.ownBytes, from });
     if (plan.wantsMore && count < Math.min(slice.following.length, LOOK_AHEAD)) continue;
     await writeChunks(path, chunks);
     return plan;
   }
-}
-
-async function readAll(segments: readonly SegmentSource[]): Promise<Uint8Array[]> {
-  return await Promise.all(
-    segments.map(async (segment) => {
-      if ('read' in segment) return aligned(await segment.read());
-      return aligned('path' in segment ? await readFile(segment.path) : segment.bytes);
-    }),
-  );
 }
 
 async function writeChunks(path: string, chunks: readonly Uint8Array[]): Promise<void> {

@@ -7,13 +7,12 @@
  *        slice N takes   │  V8's rest, A5's last frame, and V9 as the end of V8, which it drops again
  *        slice N+1       │  begins with V9, and with A6 behind that head
  */
-import { bytesOfSplitFrame, frameLengthOf } from './audio-frames.ts';
-import { firstAccessUnit, nalCodec } from './parameter-sets.ts';
+import { takenBehindCut } from './split-frames.ts';
 import { latestSets } from './stream-sets.ts';
 import { assemble } from './ts-assemble.ts';
-import { PACKET, pesHeader, ticksSince, WRAP } from './ts-packets.ts';
+import { PACKET, ticksSince, WRAP } from './ts-packets.ts';
 import { type ElementaryKind, type ElementaryStream, ProgramReader } from './ts-program.ts';
-import { type PesStart, pesBytes, scanStreams } from './ts-scan.ts';
+import { type PesStart, scanStreams } from './ts-scan.ts';
 
 const SECOND = 90_000;
 /** Room below the first time stamp of a slice, for decoding times ahead of presentation. */
@@ -169,7 +168,7 @@ function cutOf(
   const next = all[own.length];
   const { kind } = stream;
   if (kind === undefined) return [];
-  const taken = next === undefined ? 0 : takenFrom(ts, stream, own, next);
+  const taken = next === undefined ? 0 : takenBehindCut(ts, stream, own, next);
   const takenBefore = known?.taken[stream.pid] ?? 0;
   const ownSets = latestSets(ts, stream, own);
   // Where a run begins between two key frames, ffmpeg describes it by the first sets to come.
@@ -190,24 +189,6 @@ function cutOf(
       setsBehind: ownSets.length > 0 ? ownSets : setsBefore,
     },
   ];
-}
-
-/** How far the frame that crosses the cut reaches into the payload of the first PES packet behind it. */
-function takenFrom(ts: Uint8Array, stream: ElementaryStream, own: readonly PesStart[], next: PesStart): number {
-  if (own.length === 0) return 0;
-  const payload = payloadOf(ts, stream.pid, next);
-  const codec = nalCodec(stream.streamType);
-  if (codec !== undefined) return firstAccessUnit(payload, codec);
-  const lengthOf = frameLengthOf(stream.name);
-  if (lengthOf === undefined) return 0;
-  // Three packets back: a frame may be longer than one.
-  const before = Buffer.concat(own.slice(-3).map((start) => payloadOf(ts, stream.pid, start)));
-  return bytesOfSplitFrame(before, payload, lengthOf);
-}
-
-function payloadOf(ts: Uint8Array, pid: number, start: PesStart): Uint8Array {
-  const { bytes } = pesBytes(ts, pid, start.packet);
-  return bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0);
 }
 
 type Clock = Pick<RunCarry, 'anchorRaw' | 'anchor90k' | 'offset90k'>;

@@ -4,7 +4,7 @@
  */
 
 export const PACKET = 188;
-export const SYNC = 0x47;
+const SYNC = 0x47;
 /** Time stamps count to 2^33 at 90 kHz, 26.5 h, and begin again. */
 export const WRAP = 2 ** 33;
 

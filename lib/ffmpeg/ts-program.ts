@@ -72,6 +72,8 @@ export class ProgramReader {
   readonly streams = new Map<number, ElementaryStream>();
   readonly #mapPids = new Set<number>();
   readonly #sections = new Map<number, number[]>();
+  /** By PID: the last packet that held a whole table. Packagers repeat them ten times a second. */
+  readonly #latest = new Map<number, Uint8Array>();
 
   constructor(known: readonly ElementaryStream[] = []) {
     for (const stream of known) this.streams.set(stream.pid, stream);
@@ -84,6 +86,9 @@ export class ProgramReader {
   /** Takes a packet for which isTable is true. */
   read(ts: Uint8Array, at: number, packet: PacketInfo): void {
     const payload = ts.subarray(at + packet.payload, at + PACKET);
+    const latest = packet.starts ? this.#latest.get(packet.pid) : undefined;
+    if (latest !== undefined && Buffer.compare(latest, payload) === 0) return;
+    this.#latest.delete(packet.pid);
     if (packet.starts) {
       const pointer = payload[0] ?? 0;
       this.#sections.set(packet.pid, [...payload.subarray(1 + pointer)]);
@@ -93,16 +98,18 @@ export class ProgramReader {
       if (open === undefined || open.length > 1024) return;
       open.push(...payload);
     }
-    this.#finish(packet.pid);
+    if (this.#finish(packet.pid) && packet.starts) this.#latest.set(packet.pid, payload.slice());
   }
 
-  #finish(pid: number): void {
+  /** True when the table is whole, and read. */
+  #finish(pid: number): boolean {
     const section = Uint8Array.from(this.#sections.get(pid) ?? []);
     const length = 3 + ((((section[1] ?? 0) & 0x0f) << 8) | (section[2] ?? 0));
-    if (section.length < 12 || section.length < length) return;
+    if (section.length < 12 || section.length < length) return false;
     this.#sections.delete(pid);
     if (section[0] === 0 && pid === 0) this.#readPat(section.subarray(8, length - 4));
     if (section[0] === 2) this.#readPmt(section.subarray(0, length - 4));
+    return true;
   }
 
   #readPat(entries: Uint8Array): void {

@@ -26,14 +26,16 @@ export function scanStreams(ts: Uint8Array, program: ProgramReader): Map<number,
     if (!isTable && (second & 0x40) === 0) continue;
     const info = packetAt(ts, at);
     if (isTable) program.read(ts, at, info);
-    else if (info.starts) note(found, ts, pid, packet);
+    else if (info.starts) note(found, ts, pid, packet, info.payload);
   }
   return found;
 }
 
 /** A PID is noted before the map names it: the map of a part may stand behind the first packets of its streams. */
-function note(found: Map<number, PesStart[]>, ts: Uint8Array, pid: number, packet: number): void {
-  const header = pesHeader(pesBytes(ts, pid, packet, 9 + 255).bytes);
+function note(found: Map<number, PesStart[]>, ts: Uint8Array, pid: number, packet: number, payload: number): void {
+  const first = ts.subarray(packet * PACKET + payload, (packet + 1) * PACKET);
+  // Almost always all of the header is in the first packet; it may have up to 9 + 255 bytes.
+  const header = pesHeader(first) ?? pesHeader(pesBytes(ts, pid, packet, 9 + 255).bytes);
   if (header?.pts === undefined || header.dts === undefined) return;
   const starts = found.get(pid);
   const start = { packet, pts: header.pts, dts: header.dts };

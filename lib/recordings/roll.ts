@@ -101,7 +101,8 @@ async function makePart(
   for (const slice of part.slices) {
     // Fetched when it is their turn: of what follows, mostly only one is looked at.
     const toSource = ({ segment }: PlannedSegment) => ({
-      read: async () => (await fetchStaged(context, segment)).bytes,
+      size: segment.size,
+      read: async (memory: Uint8Array) => (await fetchStaged(context, segment, memory)).bytes,
     });
     slices.push({
       startsRun: slice.startsRun,

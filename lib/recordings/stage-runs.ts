@@ -37,12 +37,16 @@ export async function stageRuns(
   return files.map((run) => run.map((file) => file.path));
 }
 
-/** One staged segment's bytes. @throws {StagedSegmentMissing} {StorageUnavailable} */
-export async function fetchStaged(context: RecordingContext, segment: LedgerSegment): Promise<FetchedObject> {
+/** One staged segment's bytes, in `memory` where they fit. @throws {StagedSegmentMissing} {StorageUnavailable} */
+export async function fetchStaged(
+  context: RecordingContext,
+  segment: LedgerSegment,
+  memory?: Uint8Array,
+): Promise<FetchedObject> {
   const { MINIO_BUCKET, SEGMENT_DOWNLOAD_TIMEOUT } = context.config;
   try {
     if (!segment.stagedKey) throw new ObjectMissing(`Segment ${segment.id} was never staged`);
-    const fetched = await context.store.get(MINIO_BUCKET, segment.stagedKey, SEGMENT_DOWNLOAD_TIMEOUT);
+    const fetched = await context.store.get(MINIO_BUCKET, segment.stagedKey, SEGMENT_DOWNLOAD_TIMEOUT, memory);
     if (fetched.bytes.length === segment.size) return fetched;
     throw new StagedSegmentMissing(
       `Staged segment ${segment.id} has ${fetched.bytes.length} bytes, the ledger says ${segment.size}`,

@@ -59,8 +59,11 @@ export interface ObjectStore {
     prefix: string,
     continuation?: string,
   ): Promise<{ objects: ListedObject[]; next: string | null }>;
-  /** The whole object in memory; `timeoutMs` covers connecting and the whole body. @throws {ObjectMissing} */
-  get(bucket: string, key: string, timeoutMs: number): Promise<FetchedObject>;
+  /**
+   * The whole object in memory; `timeoutMs` covers connecting and the whole body. Where it fits into `memory`, its bytes
+   * may be written there. @throws {ObjectMissing}
+   */
+  get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject>;
   /** The object as a stream, optionally a range (both ends inclusive). @throws {ObjectMissing} */
   stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable>;
   put(bucket: string, key: string, bytes: Uint8Array, contentType: string): Promise<{ etag: string }>;
@@ -171,7 +174,7 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  get(bucket: string, key: string, timeoutMs: number): Promise<FetchedObject> {
+  get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject> {
     return this.#translate(`GetObject ${bucket}`, async () => {
       const abort = AbortSignal.timeout(timeoutMs);
       try {
@@ -187,7 +190,7 @@ export class S3ObjectStore implements ObjectStore {
         );
         const answer = await this.#client.send(command, { abortSignal: abort });
         if (!answer.Body) throw new ObjectMissing(`GetObject ${bucket}: the answer has no body`);
-        const bytes = await readAll(answer.Body as Readable, abort);
+        const bytes = await readAll(answer.Body as Readable, abort, answer.ContentLength, memory);
         if (answer.ContentLength !== undefined && bytes.length !== answer.ContentLength) {
           throw new StorageUnavailable(
             `GetObject ${bucket}: body ended after ${bytes.length} of ${answer.ContentLength} bytes`,
@@ -378,14 +381,22 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-async function readAll(body: Readable, abort: AbortSignal): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
+async function readAll(body: Readable, abort: AbortSignal, length = 0, memory?: Uint8Array): Promise<Uint8Array> {
+  const bytes = memory !== undefined && memory.length >= length ? memory : Buffer.allocUnsafe(length);
+  const beyond: Buffer[] = [];
+  let size = 0;
   const stop = () => body.destroy(new Error('timed out'));
   abort.addEventListener('abort', stop, { once: true });
   try {
-    for await (const chunk of body) chunks.push(chunk as Buffer);
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      // A store that sends no length, or a wrong one, is read all the same.
+      if (beyond.length > 0 || size + chunk.length > bytes.length) beyond.push(chunk);
+      else bytes.set(chunk, size);
+      size += chunk.length;
+    }
   } finally {
     abort.removeEventListener('abort', stop);
   }
-  return Buffer.concat(chunks);
+  const kept = size - beyond.reduce((sum, chunk) => sum + chunk.length, 0);
+  return beyond.length === 0 ? bytes.subarray(0, size) : Buffer.concat([bytes.subarray(0, kept), ...beyond]);
 }
