@@ -59,6 +59,16 @@ describe('bytesOfSplitFrame', () => {
     expect(bytesOfSplitFrame(misleading.subarray(20, 700), misleading.subarray(700), lengthOf)).toBe(260);
   });
 
+  it('is not misled by data whose length leads behind everything that is there', () => {
+    const misleading = Buffer.from(stream);
+    misleading.set(adts(8000).subarray(0, 7), 50);
+    expect(bytesOfSplitFrame(misleading.subarray(20, 700), misleading.subarray(700), lengthOf)).toBe(260);
+  });
+
+  it('sees a header that is itself cut', () => {
+    expect(bytesOfSplitFrame(stream.subarray(0, 553), stream.subarray(553), lengthOf)).toBe(407);
+  });
+
   it('takes nothing when no chain of headers leads over the cut', () => {
     expect(bytesOfSplitFrame(Buffer.alloc(500, 1), stream, lengthOf)).toBe(0);
   });
