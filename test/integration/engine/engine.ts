@@ -2,7 +2,7 @@
  * Drives the engine the way the finalizer does: parts rolled one after the other, each from what the part before left,
  * the head last. Owns no assertions.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RollState, type RunSlice, rollPart, type SegmentSource } from '../../../lib/ffmpeg/roll.ts';
@@ -33,7 +33,7 @@ export async function runEngine(
   const slices = runs.flatMap(slicesOf);
   const groups = options.joinRuns === true ? pairs(slices) : slices.map((slice) => [slice]);
   const parts: HeadPart[] = [];
-  const media: Buffer[] = [];
+  const media: Uint8Array[] = [];
   const states: RollState[] = [];
   const warnings = new Set<string>();
   let state: RollState | undefined;
@@ -43,8 +43,8 @@ export async function runEngine(
     const part = await rollPart({ ffmpegPath, workDir, slices: group, state, timeoutMs: 60_000 });
     state = JSON.parse(JSON.stringify(part.state)) as RollState;
     states.push(state);
-    parts.push({ index: part.index, bytes: part.mediaBytes });
-    media.push(await readFile(part.mediaPath));
+    parts.push({ index: part.index, bytes: part.media.length });
+    media.push(part.media);
     for (const warning of part.warnings) warnings.add(warning);
     await rm(workDir, { recursive: true });
   }
