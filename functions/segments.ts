@@ -16,7 +16,7 @@ const ownMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sweep'), recording_id: z.uuid() }),
   z.object({ type: z.literal('advance'), recording_id: z.uuid(), reason: z.string() }),
 ]);
-/** What S3 sends to a queue once when a notification is configured. */
+/** What S3 sends once when a notification is configured, and VersityGW with each start. */
 const s3Test = z.object({ Event: z.literal('s3:TestEvent') }).transform(() => ({ Records: [] }));
 
 const fromQueue = sqsHandler({
@@ -36,7 +36,10 @@ export const routes: readonly HttpRoute<RecordingContext>[] = [
     path: '/webhook/segments',
     access: 'store',
     handler: async (request, context) => {
-      await captureNotified(context, createdKeys(context.config.LIVE_BUCKET, readJsonBody(request, s3EventBody)));
+      await captureNotified(
+        context,
+        createdKeys(context.config.LIVE_BUCKET, readJsonBody(request, z.union([s3EventBody, s3Test]))),
+      );
       return json(200, { message: 'Notification processed successfully' });
     },
     doc: {

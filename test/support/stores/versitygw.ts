@@ -14,12 +14,12 @@ import {
   type StoreServer,
 } from './store-server.ts';
 
-export interface VersityOptions {
-  /** Where it tells of every object; one URL for all buckets. */
-  readonly webhookUrl?: string;
+export interface VersityServer extends StoreServer {
+  /** The same server, started again to tell a URL, where somebody has to listen already, of every object. */
+  withWebhook(url: string): Promise<StoreServer>;
 }
 
-export async function startVersity(options: VersityOptions = {}): Promise<StoreServer> {
+export async function startVersity(): Promise<VersityServer> {
   const file = requireBinary('versitygw');
   const folder = await mkdtemp(join(tmpdir(), 'store-versitygw-'));
   // Extended attributes, as in production: with a sidecar folder instead, an object read while it is replaced can come
@@ -27,33 +27,37 @@ export async function startVersity(options: VersityOptions = {}): Promise<StoreS
   const data = join(folder, 'data');
   await mkdir(data);
   const port = await freePort();
+  let webhook: string[] = [];
   const start = (): Promise<ServerProcess> =>
     startServerProcess({
       file,
-      args: [
-        ...['--port', `127.0.0.1:${port}`, '--health', '/health', '--quiet'],
-        ...(options.webhookUrl ? ['--event-webhook-url', options.webhookUrl] : []),
-        ...['posix', data],
-      ],
+      args: [...['--port', `127.0.0.1:${port}`, '--health', '/health', '--quiet'], ...webhook, ...['posix', data]],
       env: { ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
       healthUrl: `http://127.0.0.1:${port}/health`,
     });
   let running = await start();
   const env = environmentOf(port);
   await createBuckets(env);
-  return {
+  const restart = async (signal?: 'SIGTERM' | 'SIGKILL') => {
+    await running.stop(signal);
+    running = await start();
+  };
+  const server: VersityServer = {
     name: 'VersityGW',
     endpoint: `http://127.0.0.1:${port}`,
     env,
     traits: { secondComplete: 'same-object', uploadsAfterRestart: 'listed', fileAndFolder: false, longNames: false },
     allowReading: () => allowReadingRecordings(env),
-    restart: async (signal) => {
-      await running.stop(signal);
-      running = await start();
+    restart,
+    withWebhook: async (url) => {
+      webhook = ['--event-webhook-url', url];
+      await restart();
+      return server;
     },
     stop: async () => {
       await running.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return server;
 }
