@@ -20,6 +20,7 @@ export interface JoinedSegments extends Disposable {
 
 /** Memory of more than a part's usual size is not kept. */
 const KEPT_BYTES = 64 * 1024 * 1024;
+const AT_ONCE = 8;
 
 let spare: Buffer = Buffer.alloc(0);
 
@@ -33,7 +34,7 @@ export async function joinSources(
   const memory = take(sizes.reduce((sum, size) => sum + size, 0));
   const ends = runningSum(sizes);
   const places = sizes.map((size, at) => memory.subarray((ends[at] ?? 0) - size, ends[at]));
-  const read = await Promise.all(sources.map(async (source, at) => aligned(await readInto(source, places[at]))));
+  const read = await readFew(sources, places);
   let bytes = 0;
   let ownBytes = 0;
   for (const [at, segment] of read.entries()) {
@@ -45,6 +46,17 @@ export async function joinSources(
     if (at < own.length) ownBytes = bytes;
   }
   return { bytes: memory.subarray(0, bytes), ownBytes, [Symbol.dispose]: () => giveBack(memory) };
+}
+
+/** A few at a time: each one on its way costs buffers of its own. */
+async function readFew(sources: readonly SegmentSource[], places: readonly Buffer[]): Promise<Uint8Array[]> {
+  const read: Uint8Array[] = [];
+  const waiting = sources.entries();
+  const reader = async () => {
+    for (const [at, source] of waiting) read[at] = aligned(await readInto(source, places[at]));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, reader));
+  return read;
 }
 
 function runningSum(sizes: readonly number[]): number[] {
