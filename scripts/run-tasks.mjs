@@ -44,6 +44,26 @@ export async function runTests(run, words) {
   return exitCode;
 }
 
+/**
+ * Runs the tests of real S3 servers, building the servers first where they are not there. One that cannot be had is said
+ * in a line and is no failure.
+ * @param {(args: string[], options?: object) => Promise<number>} run
+ * @param {string[]} names of test/stores/
+ * @param {string[]} words further arguments for jest
+ */
+export async function runStoreTests(run, names, words) {
+  const present = [];
+  for (const name of names) {
+    const code = await run(['scripts/build-stores.ts', name]);
+    if (code === 0) present.push(name);
+    else if (code !== 3) return code;
+  }
+  if (present.length === 0) return 0;
+  const paths = `--testPathPatterns=test/stores/(${present.join('|')})/`;
+  // Each of them has servers and a recorder to run: one file at a time.
+  return runTests(run, ['--selectProjects', 'stores', '--runInBand', paths, ...words]);
+}
+
 async function runJest(run, args, countsFile) {
   const reporters = ['--reporters=default', `--reporters=${path.join(import.meta.dirname, 'count-reporter.mjs')}`];
   /** @type {NodeJS.Timeout | undefined} */

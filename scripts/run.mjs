@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ensureInstalled, InstallError } from './install.mjs';
-import { runCheck, runTests } from './run-tasks.mjs';
+import { runCheck, runStoreTests, runTests } from './run-tasks.mjs';
 
 const root = path.join(import.meta.dirname, '..');
 const [task = '', ...words] = process.argv.slice(2);
@@ -85,7 +85,8 @@ const tasks = {
   'test:unit': () => runTests(run, ['--selectProjects', 'unit', 'property', ...words]),
   'test:integration': () => runTests(run, ['--selectProjects', 'integration', ...words]),
   'test:e2e': () => runTests(run, ['--selectProjects', 'e2e', ...words]),
-  'test:minio': () => runTests(run, ['--selectProjects', 'stores', '--runInBand', ...words]),
+  'test:minio': () => runStoreTests(run, ['minio'], words),
+  'test:stores': () => runStoreTests(run, ['minio', 'versitygw'], words),
   check: () => runCheck(run),
   format: () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...words]),
   layer: () => run(['layers/ffmpeg/build.mjs', ...words]),

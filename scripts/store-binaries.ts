@@ -2,7 +2,7 @@
  * The real S3 servers of `npm run test:stores`: which versions, where a binary of them may be, and building one with the
  * Go toolchain into a cache outside the checkout. Starting them is test/support/stores/.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -64,6 +64,10 @@ function isExecutable(file: string): boolean {
   }
 }
 
+export function hasGo(): boolean {
+  return spawnSync('go', ['version'], { stdio: 'ignore' }).status === 0;
+}
+
 export type BuildOutcome =
   | { readonly kind: 'built'; readonly path: string }
   | { readonly kind: 'not-built'; readonly why: string };
@@ -122,7 +126,7 @@ function runGo(args: readonly string[], folder: string, timeoutMs: number, env: 
     process.once('SIGTERM', stop).once('SIGINT', stop);
     go.once('error', () => {
       clearTimeout(deadline);
-      resolve('there is no Go toolchain');
+      resolve('Go cannot be run');
     });
     go.once('close', (code) => {
       clearTimeout(deadline);
