@@ -100,6 +100,7 @@ export async function play(target: Target, broadcast: Broadcast): Promise<Played
   const endedAt = performance.now();
   await target.streams.endStream(stream.stream_id, broadcast.ended ?? 'once');
   await run.done;
+  requirePunctual(performance.now() - endedAt, broadcast.lastSegmentLateMs ?? 0);
   const recording = await waitForRecording(
     target.url,
     stream.stream_id,
@@ -107,6 +108,13 @@ export async function play(target: Target, broadcast: Broadcast): Promise<Played
     broadcast.withinMs ?? 60_000,
   );
   return { stream, recording, finishMs: performance.now() - endedAt };
+}
+
+/** A packager that this machine was too busy to play as planned proves nothing about the service. */
+function requirePunctual(lastUploadMs: number, plannedMs: number): void {
+  if (lastUploadMs <= plannedMs + 2000) return;
+  const late = `${Math.round(lastUploadMs)} ms after the end in place of ${plannedMs} ms`;
+  throw new Error(`This machine is too busy: the packager was done ${late}`);
 }
 
 export function push(target: Target, streamKey: string, broadcast: Broadcast): PackagerRun {
