@@ -69,7 +69,12 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, options: G
     refuse(outgoing, 504, 'The recording service did not answer in time');
     upstream.destroy();
   });
-  upstream.once('error', () => refuse(outgoing, 502, 'The recording service is not available'));
+  upstream.once('error', (error) => {
+    // The service closed an idle connection at the moment we took it; reads may be asked again.
+    const wasIdle = upstream.reusedSocket && hasCode(error, 'ECONNRESET') && !outgoing.headersSent;
+    if (wasIdle && !outgoing.destroyed) forward(incoming, outgoing, options, agent);
+    else refuse(outgoing, 502, 'The recording service is not available');
+  });
   // A reader who leaves ends the work that was done for it.
   outgoing.once('close', () => upstream.destroy());
   upstream.end();

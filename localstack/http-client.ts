@@ -1,5 +1,6 @@
 /** Calls to the functions' own HTTP endpoints on this machine. fetch would give up on an answer after five minutes. */
 import { Agent, request } from 'node:http';
+import { hasCode } from './errors.ts';
 
 export interface Answer {
   readonly status: number;
@@ -28,7 +29,12 @@ export class LocalHttpClient {
           resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: text });
         });
       });
-      outgoing.once('error', reject);
+      outgoing.once('error', (error) => {
+        // The server closed an idle connection at the moment we took it: nothing has been received, so ask again.
+        if (outgoing.reusedSocket && hasCode(error, 'ECONNRESET') && !signal?.aborted) {
+          this.post(path, body, signal).then(resolve, reject);
+        } else reject(error);
+      });
       outgoing.end(body);
     });
   }
