@@ -56,8 +56,8 @@ export interface Stack {
 const MIGRATIONS = path.join(import.meta.dirname, '..', 'migrations');
 const LIVE_BUCKET = 'live-segments';
 const RECORDINGS_BUCKET = 'recordings';
-/** What a packager writes that matters to a recorder; the notification filters of serverless.yml are the same. */
-const NOTIFIED = /\.(ts|m3u8)$/;
+/** Segments; playlists are read by sweeps. The notification filter of serverless.yml is the same. */
+const NOTIFIED = /\.ts$/;
 
 /**
  * Starts what the environment does not name, brings the schema up to date, and tells how to reach it all.

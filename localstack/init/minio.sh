@@ -28,6 +28,4 @@ cat >/tmp/policy.json <<POLICY
 POLICY
 mc anonymous set-json /tmp/policy.json "local/$MINIO_BUCKET"
 
-for suffix in .ts .m3u8; do
-  mc event add --ignore-existing "local/$LIVE_BUCKET" arn:minio:sqs::RECORDING:webhook --event put --suffix "$suffix"
-done
+mc event add --ignore-existing "local/$LIVE_BUCKET" arn:minio:sqs::RECORDING:webhook --event put --suffix .ts

@@ -38,6 +38,7 @@ describe('the embedded stack', () => {
       ['live-segments', 'my show/segment_000.ts'],
       ['live-segments', 'my show/index.m3u8'],
       ['live-segments', 'my show/thumbnail.jpg'],
+      ['live-segments', 'my show/segment_001.ts'],
       ['recordings', 'my show.ts'],
     ]) {
       await s3.send(new PutObjectCommand({ Bucket, Key, Body: Buffer.from('abc') }));
@@ -45,7 +46,7 @@ describe('the embedded stack', () => {
     const records = (await receive(stack)).map((body) => JSON.parse(body).Records[0]);
     expect(records.map((record) => [record.eventName, record.s3.bucket.name, record.s3.object.key])).toEqual([
       ['ObjectCreated:Put', 'live-segments', 'my+show/segment_000.ts'],
-      ['ObjectCreated:Put', 'live-segments', 'my+show/index.m3u8'],
+      ['ObjectCreated:Put', 'live-segments', 'my+show/segment_001.ts'],
     ]);
     expect(records[0].s3.object).toMatchObject({ size: 3, eTag: '900150983cd24fb0d6963f7d28e17f72' });
     expect(records[1].s3.object.sequencer > records[0].s3.object.sequencer).toBe(true);
