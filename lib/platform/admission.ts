@@ -1,7 +1,8 @@
 /**
  * Who gets in. Reads are open. Internal routes want a signature (signature.ts) where WEBHOOK_SECRET is set, and are
  * open to the addresses of WEBHOOK_ALLOW_FROM where it is not; the notifications of an object store may bring
- * MINIO_WEBHOOK_TOKEN instead.
+ * MINIO_WEBHOOK_TOKEN instead, and the hooks of streaming servers, which can neither sign nor send headers, HOOK_TOKEN
+ * in the URL.
  *
  *   | WEBHOOK_SECRET | MINIO_WEBHOOK_TOKEN | internal routes     | notifications of the store         |
  *   | -------------- | ------------------- | ------------------- | ---------------------------------- |
@@ -9,6 +10,8 @@
  *   | no             | yes                 | WEBHOOK_ALLOW_FROM  | the token                          |
  *   | yes            | no                  | a signature         | a signature                        |
  *   | yes            | yes                 | a signature         | the token, or a signature          |
+ *
+ * A hook of a streaming server has to bring HOOK_TOKEN where that is set; where it is not, it is an internal route.
  *
  * A signed message that comes again within the replay window is let in: every handler may run twice by design, so
  * that there is nothing a store of seen ids would protect.
@@ -21,10 +24,16 @@ import { type HttpEvent, HttpProblem, header, readRawBody } from './http-message
 import type { Logger } from './logging.ts';
 import { type Verdict, verify } from './signature.ts';
 
-/** `public`: anyone. `internal`: the services around us. `store`: the object store's notifications. */
-export type Access = 'public' | 'internal' | 'store';
+/**
+ * `public`: anyone. `internal`: the services around us. `store`: the object store's notifications. `server`: the hooks of
+ * streaming servers.
+ */
+export type Access = 'public' | 'internal' | 'store' | 'server';
 
-export type AdmissionConfig = Pick<Config, 'WEBHOOK_SECRET' | 'WEBHOOK_ALLOW_FROM' | 'MINIO_WEBHOOK_TOKEN'>;
+export type AdmissionConfig = Pick<
+  Config,
+  'WEBHOOK_SECRET' | 'WEBHOOK_ALLOW_FROM' | 'MINIO_WEBHOOK_TOKEN' | 'HOOK_TOKEN'
+>;
 
 const REFUSALS: Readonly<Record<Exclude<Verdict, 'valid'>, string>> = {
   missing: 'The request is not signed',
@@ -41,8 +50,12 @@ const REFUSALS: Readonly<Record<Exclude<Verdict, 'valid'>, string>> = {
 export function admit(access: Access, event: HttpEvent, config: AdmissionConfig, nowMs: number): void {
   if (access === 'public') return;
   if (access === 'store' && config.MINIO_WEBHOOK_TOKEN !== undefined) {
-    if (hasToken(event, config.MINIO_WEBHOOK_TOKEN)) return;
+    if (isToken(bearerToken(event), config.MINIO_WEBHOOK_TOKEN)) return;
     if (!config.WEBHOOK_SECRET) throw unauthorized('The token is missing or wrong');
+  }
+  if (access === 'server' && config.HOOK_TOKEN !== undefined) {
+    if (isToken(bearerToken(event) ?? event.queryStringParameters?.token, config.HOOK_TOKEN)) return;
+    throw unauthorized('The token is missing or wrong');
   }
   if (config.WEBHOOK_SECRET) {
     const headers = {
@@ -75,10 +88,10 @@ function unauthorized(message: string): HttpProblem {
   return new HttpProblem(401, message, { 'www-authenticate': 'Signature realm="recording-service"' });
 }
 
-function hasToken(event: HttpEvent, expected: string): boolean {
+function isToken(given: string | null | undefined, expected: string): boolean {
   // Digests have one length, so that neither content nor length of the token shows in the time taken.
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(bearerToken(event) ?? ''), digest(expected));
+  return timingSafeEqual(digest(given ?? ''), digest(expected));
 }
 
 /**

@@ -128,6 +128,7 @@ const schema = z.object({
   WEBHOOK_SECRET: values.secrets().optional(),
   WEBHOOK_ALLOW_FROM: values.addressList('127.0.0.0/8,::1'),
   MINIO_WEBHOOK_TOKEN: values.token().optional(),
+  HOOK_TOKEN: values.token().optional(),
   CORS_ORIGINS: values.origins(),
   DOWNLOAD_LINK_TTL: duration('1h', 1000, 7 * 86_400_000),
   VOD_SERVICE_TIMEOUT: duration('10s', 100, 60_000),

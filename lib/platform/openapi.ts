@@ -54,6 +54,7 @@ const SECURITY_SCHEMES: Json = {
     description: 'Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature, by WEBHOOK_SECRET',
   },
   storeToken: { type: 'http', scheme: 'bearer', description: 'MINIO_WEBHOOK_TOKEN' },
+  hookToken: { type: 'apiKey', in: 'query', name: 'token', description: 'HOOK_TOKEN' },
   callerToken: { type: 'http', scheme: 'bearer', description: "The caller's own token, passed on to the VOD Service" },
 };
 
@@ -120,7 +121,8 @@ function usualFailures({ path, access, doc }: DocumentedRoute): Record<number, A
 function securityOf({ access, doc }: DocumentedRoute): Json[] {
   if (doc.bearer) return [{ callerToken: [] }];
   if (access === 'internal') return [{ webhookSignature: [] }, {}];
-  return access === 'store' ? [{ storeToken: [] }, { webhookSignature: [] }, {}] : [];
+  if (access === 'store') return [{ storeToken: [] }, { webhookSignature: [] }, {}];
+  return access === 'server' ? [{ hookToken: [] }, { webhookSignature: [] }, {}] : [];
 }
 
 function pathParameters({ path, doc }: DocumentedRoute, schemas: Json): Json[] {

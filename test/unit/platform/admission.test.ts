@@ -157,3 +157,30 @@ describe('a list of addresses', () => {
     expect(parseAddressList('')?.has('127.0.0.1')).toBe(false);
   });
 });
+
+describe('hooks of streaming servers', () => {
+  const HOOK_TOKEN = 'token-of-the-servers';
+  const query = { token: HOOK_TOKEN };
+
+  it('bring HOOK_TOKEN in the URL or as a bearer, from anywhere, and nothing else lets them in', () => {
+    for (const env of [{ HOOK_TOKEN }, { HOOK_TOKEN, WEBHOOK_SECRET: SECRET, MINIO_WEBHOOK_TOKEN: TOKEN }]) {
+      expect(ask('server', env, { query, sourceIp: '203.0.113.9' })).toBe(200);
+      expect(ask('server', env, { headers: { authorization: `Bearer ${HOOK_TOKEN}` } })).toBe(200);
+      for (const request of [{}, { query: { token: '' } }, { query: { token: TOKEN } }, { headers: signed() }]) {
+        expect(ask('server', env, request)).toBe(401);
+      }
+    }
+  });
+
+  it('are internal routes without it', () => {
+    expect(ask('server', {}, {})).toBe(200);
+    expect(ask('server', {}, { query, sourceIp: '203.0.113.9' })).toBe(403);
+    expect(ask('server', { WEBHOOK_SECRET: SECRET }, { query })).toBe(401);
+    expect(ask('server', { WEBHOOK_SECRET: SECRET }, { headers: signed() })).toBe(200);
+  });
+
+  it('have a token that opens nothing else', () => {
+    const env = { HOOK_TOKEN, WEBHOOK_SECRET: SECRET };
+    for (const access of ['internal', 'store'] as const) expect(ask(access, env, { query })).toBe(401);
+  });
+});
