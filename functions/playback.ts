@@ -14,11 +14,18 @@ import {
 import { bytesAnswer, redirect, textAnswer } from '../lib/platform/http-media.ts';
 import type { RecordingContext } from '../lib/recordings/context.ts';
 import { RecordingNotFound } from '../lib/recordings/errors.ts';
-import { fragmentMedia, initMedia, type Media, playlistOf, segmentMedia } from '../lib/recordings/playback.ts';
+import {
+  fragmentMedia,
+  initMedia,
+  listPlayable,
+  type Media,
+  playlistOf,
+  segmentMedia,
+} from '../lib/recordings/playback.ts';
 import { MediaNotFound } from '../lib/recordings/playback-errors.ts';
 import { PLAYLIST_TYPE } from '../lib/recordings/playback-playlist.ts';
 import { reportRecording } from '../lib/recordings/report.ts';
-import { reportAnswer } from '../lib/recordings/report-schemas.ts';
+import { reportAnswer, segmentsAnswer } from '../lib/recordings/report-schemas.ts';
 
 type Handler = HttpHandler<RecordingContext>;
 type Route = HttpRoute<RecordingContext>;
@@ -34,6 +41,10 @@ const playlistQuery = z.object({
 });
 const versionQuery = z.object({ v: z.string().optional().describe('Of the file, as in the playlist') });
 const initQuery = versionQuery.extend({ layout: z.coerce.number().int().min(0).default(0) });
+
+const segmentsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(5000).default(1000).describe('Segments in the answer, the first ones'),
+});
 
 /** What a URI names is the same for ever; only the URIs in a playlist change. */
 const FOR_EVER = 'private, max-age=86400, immutable';
@@ -52,6 +63,9 @@ function numberOf(event: HttpEvent, name: string, extension: string): number {
 
 const playlist: Handler = async (event, context) =>
   textAnswer(await playlistOf(context, idOf(event), readQuery(event, playlistQuery).from), PLAYLIST_TYPE);
+
+const segments: Handler = async (event, context) =>
+  json(200, await listPlayable(context, idOf(event), readQuery(event, segmentsQuery).limit));
 
 const segment: Handler = async (event, context) =>
   mediaAnswer(await segmentMedia(context, idOf(event), numberOf(event, 'segment', 'ts')), 'video/mp2t');
@@ -80,6 +94,18 @@ export const routes: readonly Route[] = [
       description: '404 until the first segment is captured.',
       query: playlistQuery,
       answers: { 200: { description: 'EVENT while the recording goes on, VOD after', contentType: PLAYLIST_TYPE } },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/recording/{id}/segments',
+    access: 'public',
+    handler: segments,
+    doc: {
+      tag: 'Recordings',
+      summary: 'The captured segments in order',
+      query: segmentsQuery,
+      answers: { 200: { description: 'The first of them, and how many there are', schema: segmentsAnswer } },
     },
   },
   {

@@ -3,6 +3,7 @@
  * long as they are kept (running, failed and lately finished recordings), then from the file itself, cut into fragments when
  * they are asked for.
  */
+import type { z } from 'zod';
 import { extentsOf } from '../mp4/clip-extents.ts';
 import { buildFragment, buildInit } from '../mp4/clip-fragment.ts';
 import { ObjectMissing } from '../storage/errors.ts';
@@ -16,6 +17,7 @@ import { MOST_BODY_BYTES, type OpenMovie, openRecordingFile } from './playback-m
 import { fragmentsPlaylist, segmentsPlaylist } from './playback-playlist.ts';
 import { findPlayback, findSegmentMedia, ledgerState } from './playback-repository.ts';
 import type { Recording } from './recording.ts';
+import type { segmentsAnswer } from './report-schemas.ts';
 
 /** Where a playlist may take the media from; `auto` takes what there is. */
 export type MediaFrom = 'auto' | 'segments' | 'file';
@@ -57,6 +59,23 @@ export async function segmentsOf(context: RecordingContext, recording: Recording
   return remembered(context.db, 'playlist', recording.id, state, async () =>
     playableSegments(recording, await context.segments.listForOrder(recording.id), context.config, now),
   );
+}
+
+/** The first segments that play, as the API gives them. @throws {RecordingNotFound} */
+export async function listPlayable(
+  context: RecordingContext,
+  recordingId: string,
+  limit: number,
+): Promise<z.output<typeof segmentsAnswer>> {
+  const all = await segmentsOf(context, await findRecording(context, recordingId));
+  const segments = all.slice(0, limit).map((segment) => ({
+    id: segment.id,
+    start: segment.startMs / 1000,
+    duration: segment.durationMs / 1000,
+    size: segment.size,
+    starts_run: segment.startsRun,
+  }));
+  return { segments, total: all.length };
 }
 
 /** True where the captured segments are gone, and the file is there. */

@@ -66,3 +66,16 @@ export const reportSchema = z
   .meta({ id: 'Report' });
 
 export const reportAnswer = z.object({ report: reportSchema });
+
+export const segmentsAnswer = z.object({
+  segments: z.array(
+    z.object({
+      id: z.int(),
+      start: z.number().describe('Seconds from the beginning of the recording'),
+      duration: z.number(),
+      size: z.int(),
+      starts_run: z.boolean().describe('Its timestamps do not continue those before'),
+    }),
+  ),
+  total: z.int(),
+});

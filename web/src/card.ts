@@ -1,0 +1,85 @@
+/** One recording in the list: picture, when, how long, how it stands. */
+import type { Recording } from './api.ts';
+import { h, icon, on, setText, show } from './dom.ts';
+import { clock, fullDate, shortId, size, spoken, timeOfDay } from './format.ts';
+import { liveDuration, STATUS_WORDS, statusPill } from './status.ts';
+
+export interface Card {
+  readonly element: HTMLElement;
+  update(recording: Recording): void;
+}
+
+/** A running recording's picture is looked for again after so long. */
+const PICTURE_MS = 20_000;
+
+export function card(first: Recording): Card {
+  const pill = statusPill();
+  // Not `hidden`: what is not laid out is not loaded lazily either.
+  const picture = h('img', { alt: '', loading: 'lazy', decoding: 'async' });
+  const duration = h('span', { class: 'card-duration' });
+  const title = h('h3', { class: 'card-title', id: `title-${first.id}` });
+  const facts = h('p', { class: 'card-facts' });
+  const hint = h('span', { class: 'visually-hidden' });
+  const link = h(
+    'a',
+    { class: 'card', href: `/?recording=${first.id}`, 'data-route': true },
+    h('span', { class: 'card-picture' }, icon('film'), picture, pill.element, duration),
+    h('span', { class: 'card-text' }, title, facts, hint),
+  );
+  const element = h('li', {}, link);
+  on(picture, 'load', () => picture.classList.add('there'));
+  on(picture, 'error', () => picture.classList.remove('there'));
+
+  let recording = first;
+  let heardAt = Date.now();
+  let askedAt = 0;
+  const draw = () => {
+    const running = recording.status === 'recording';
+    const seconds = running ? liveDuration(recording.duration, heardAt, Date.now()) : recording.duration;
+    setText(duration, clock(seconds));
+    show(duration, recording.status !== 'failed' || recording.duration > 0);
+  };
+  const askForPicture = () => {
+    const again = recording.status === 'recording' || recording.status === 'processing';
+    const now = Date.now();
+    if (askedAt > 0 && (!again || now - askedAt < PICTURE_MS) && picture.classList.contains('there')) return;
+    if (now - askedAt < 4000) return;
+    askedAt = now;
+    // The same address comes from the browser's memory while the picture is the same.
+    picture.src = `/recording/${recording.id}/poster.jpg${again ? `?t=${Math.floor(now / PICTURE_MS)}` : ''}`;
+  };
+  const timer = setInterval(() => {
+    if (!element.isConnected) return clearInterval(timer);
+    if (recording.status === 'recording') draw();
+  }, 1000);
+
+  return {
+    element,
+    update: (next) => {
+      if (next.duration !== recording.duration || next.status !== recording.status) heardAt = Date.now();
+      recording = next;
+      const started = new Date(next.started_at);
+      pill.update(next.status);
+      setText(title, timeOfDay(started));
+      link.title = fullDate(started);
+      setText(facts, factsOf(next));
+      setText(hint, `, ${STATUS_WORDS[next.status]}, ${spoken(next.duration)}`);
+      draw();
+      askForPicture();
+    },
+  };
+}
+
+function factsOf(recording: Recording): string {
+  const stream = `Stream ${shortId(recording.stream_id)}`;
+  switch (recording.status) {
+    case 'recording':
+      return `${stream} · recording now`;
+    case 'processing':
+      return `${stream} · joining segments`;
+    case 'failed':
+      return `${stream} · could not be completed`;
+    case 'completed':
+      return `${stream} · ${size(recording.file_size)}`;
+  }
+}
