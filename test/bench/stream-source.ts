@@ -19,15 +19,27 @@ const AUDIO_KBITS = 96;
 /** What a transport stream of such a rate spends on its own packets. */
 const CONTAINER_SHARE = 0.06;
 
-/** Makes `seconds` of 29.97 fps H.264 with B-frames and AAC at about `bitsPerSecond`, in segments of 2 s. */
-export async function makeSource(folder: string, seconds: number, bitsPerSecond: number): Promise<StreamSource> {
+/** Makes `seconds` of 29.97 fps H.264 with B-frames and AAC at about `bitsPerSecond`, in segments cut at a key frame. */
+export async function makeSource(
+  folder: string,
+  seconds: number,
+  bitsPerSecond: number,
+  segmentSeconds = 2,
+): Promise<StreamSource> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'segments'), { recursive: true });
   const minute = join(folder, 'minute.mp4');
   await encodeMinute(minute, bitsPerSecond);
   await ffmpeg([
     ...['-loglevel', 'error', '-stream_loop', '-1', '-i', minute, '-t', `${seconds}`, '-c', 'copy', '-f', 'hls'],
-    ...['-hls_time', '2', '-hls_list_size', '0', '-hls_segment_filename', join(folder, 'segments/segment_%06d.ts')],
+    ...[
+      '-hls_time',
+      `${segmentSeconds}`,
+      '-hls_playlist_type',
+      'vod',
+      '-hls_segment_filename',
+      join(folder, 'segments/segment_%06d.ts'),
+    ],
     join(folder, 'index.m3u8'),
   ]);
   const names = (await readdir(join(folder, 'segments'))).sort();
