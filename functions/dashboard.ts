@@ -39,7 +39,7 @@ async function find(name: string) {
   // Not built yet: looked for again with the next request.
   if ((await files).size === 0) {
     files = undefined;
-    throw new HttpProblem(503, 'The dashboard is not built: run `npm run build:web`');
+    throw new HttpProblem(503, 'The dashboard is not built: run `node scripts/run.mjs build-web`');
   }
   throw new HttpProblem(404, 'Not found');
 }

@@ -3,9 +3,13 @@ import { getContext } from '../lib/composition.ts';
 import { type HttpRoute, type HttpService, httpHandler, json } from '../lib/platform/http.ts';
 import { buildOpenApi, type DocumentedRoute, type OpenApiDocument } from '../lib/platform/openapi.ts';
 import { PAGE_POLICY, renderOpenApiPage } from '../lib/platform/openapi-page.ts';
+import { routes as clipsRoutes } from './clips.ts';
+import { routes as dashboardRoutes } from './dashboard.ts';
+import { routes as hookRoutes } from './hooks.ts';
 import { routes as importRoutes } from './import.ts';
 import { routes as internalRoutes } from './internal.ts';
 import { routes as metricsRoutes } from './metrics.ts';
+import { routes as picturesRoutes } from './pictures.ts';
 import { routes as playbackRoutes } from './playback.ts';
 import { routes as recordingsRoutes } from './recordings.ts';
 import { routes as segmentsRoutes } from './segments.ts';
@@ -25,10 +29,14 @@ export function openApiDocument(): OpenApiDocument {
   const all: readonly DocumentedRoute[] = [
     ...recordingsRoutes,
     ...playbackRoutes,
+    ...clipsRoutes,
+    ...picturesRoutes,
+    ...dashboardRoutes,
     ...importRoutes,
     ...internalRoutes,
     ...webhookRoutes,
     ...segmentsRoutes,
+    ...hookRoutes,
     ...metricsRoutes,
     ...routes,
   ];

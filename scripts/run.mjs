@@ -77,9 +77,12 @@ const signalNumber = (signal) => ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 1
 /** Node announces with each start that parts of it are experimental; those that we use are chosen. */
 const quiet = '--disable-warning=ExperimentalWarning';
 
+/** The dashboard is served from what this writes. */
+const buildWeb = () => run([quiet, 'scripts/build-web.ts']);
+
 /** @type {Record<string, () => Promise<number>>} */
 const tasks = {
-  start: () => run([quiet, 'localstack/start.ts', ...words], { watched: true }),
+  start: async () => (await buildWeb()) || run([quiet, 'localstack/start.ts', ...words], { watched: true }),
   demo: () => run([quiet, 'scripts/demo.ts', ...words], { watched: true }),
   test: () => runTests(run, words),
   'test:unit': () => runTests(run, ['--selectProjects', 'unit', 'property', ...words]),
@@ -90,7 +93,7 @@ const tasks = {
   check: () => runCheck(run),
   format: () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...words]),
   layer: () => run(['layers/ffmpeg/build.mjs', ...words]),
-  package: () => run(['node_modules/serverless/bin/serverless.js', 'package', ...words]),
+  package: async () => (await buildWeb()) || run(['node_modules/serverless/bin/serverless.js', 'package', ...words]),
 };
 
 /** Tasks that are one program of their own name need no line above. */
