@@ -47,10 +47,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The bucket tells one target of each segment and playlist. */
+/** The bucket tells one target of each segment. */
 async function notify(id: string): Promise<void> {
   const client = createS3Client(readConfig(server.env));
-  const QueueConfigurations = ['.ts', '.m3u8'].map((Value) => ({
+  const QueueConfigurations = ['.ts'].map((Value) => ({
     QueueArn: `arn:minio:sqs::${id}:webhook`,
     Events: ['s3:ObjectCreated:*' as const],
     Filter: { Key: { FilterRules: [{ Name: 'suffix' as const, Value }] } },
