@@ -5,6 +5,7 @@ import { buildOpenApi, type DocumentedRoute, type OpenApiDocument } from '../lib
 import { PAGE_POLICY, renderOpenApiPage } from '../lib/platform/openapi-page.ts';
 import { routes as clipsRoutes } from './clips.ts';
 import { routes as dashboardRoutes } from './dashboard.ts';
+import { routes as hookRoutes } from './hooks.ts';
 import { routes as importRoutes } from './import.ts';
 import { routes as internalRoutes } from './internal.ts';
 import { routes as metricsRoutes } from './metrics.ts';
@@ -12,6 +13,7 @@ import { routes as picturesRoutes } from './pictures.ts';
 import { routes as playbackRoutes } from './playback.ts';
 import { routes as recordingsRoutes } from './recordings.ts';
 import { routes as segmentsRoutes } from './segments.ts';
+import { routes as webhookRoutes } from './webhook.ts';
 
 const INFO = {
   title: 'Recording Service',
@@ -32,7 +34,9 @@ export function openApiDocument(): OpenApiDocument {
     ...dashboardRoutes,
     ...importRoutes,
     ...internalRoutes,
+    ...webhookRoutes,
     ...segmentsRoutes,
+    ...hookRoutes,
     ...metricsRoutes,
     ...routes,
   ];
