@@ -112,9 +112,3 @@ function translate(error: unknown): unknown {
     ? new DatabaseUnavailable(`PostgreSQL is not available: ${error.message}`, { cause: error })
     : error;
 }
-
-/** True for a violation of a unique index, optionally of the named one. */
-export function isUniqueViolation(error: unknown, index?: string): boolean {
-  if (!(error instanceof pg.DatabaseError) || error.code !== '23505') return false;
-  return index === undefined || error.constraint === index;
-}

@@ -13,8 +13,3 @@ export abstract class ServiceError extends Error {
     this.name = new.target.name;
   }
 }
-
-/** Thrown where a value outside a closed union arrives: a hole in our own code, never bad input. */
-export function assertNever(value: never, what: string): never {
-  throw new Error(`Unexpected ${what}: ${JSON.stringify(value)}`);
-}

@@ -6,6 +6,7 @@
 import { NeighbourUnavailable } from '../services/errors.ts';
 import type { StreamState } from '../services/stream-service.ts';
 import { nowOf, type RecordingContext } from './context.ts';
+import { healOrphans } from './heal-orphans.ts';
 import { importDue } from './import-recording.ts';
 import { deliverOutbox } from './outbox.ts';
 import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
@@ -63,6 +64,7 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));
   await duty(context, 'apply retention', () => applyRetention(context));
+  await duty(context, 'heal orphans', () => healOrphans(context));
   // What nobody waits for comes last, and is bounded: a tick has to be over before the next one.
   await duty(context, 'hash finished files', () => hashFiles(context, HASH_BUDGET_MS));
   await outside;

@@ -21,11 +21,12 @@
  */
 import { createHash } from 'node:crypto';
 
-const STAGING = '.staging/';
+/** Below it lies what is captured and not yet, or no longer, part of a finished file. */
+export const STAGING_PREFIX = '.staging/';
 
 /** Everything of a recording that is not its file lies below this prefix. */
 export function stagingPrefix(recordingId: string): string {
-  return `${STAGING}${recordingId}/`;
+  return `${STAGING_PREFIX}${recordingId}/`;
 }
 
 /**

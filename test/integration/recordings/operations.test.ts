@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
+import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
 import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
@@ -92,6 +93,33 @@ describe('a recording that reaches MAX_RECORDING_DURATION', () => {
       { status: 'completed', endSource: 'max-duration', durationSeconds: 4 },
     ]);
     expect(new Set(rows.map((row) => row.filePath)).size).toBe(2);
+  });
+});
+
+describe('what a function that died left behind', () => {
+  it('is an upload of nobody, aborted after an hour, and one that is in use stays', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    const [row] = await recordingsOf(stream.streamId);
+    const used = await harness.store.createUpload('recordings', `${stream.streamKey}.mp4`, 'video/mp4');
+    await harness.context.db.query('UPDATE recordings SET upload_id = $2 WHERE id = $1', [row?.id, used]);
+    await harness.store.createUpload('recordings', 'orphan.mp4', 'video/mp4');
+
+    expect(await abortOrphanedUploads(harness.context)).toBe(0);
+    expect(await abortOrphanedUploads(later(1, {}))).toBe(1);
+    expect((await harness.store.listUploads('recordings')).map((upload) => upload.uploadId)).toEqual([used]);
+  });
+
+  it('is staging of a recording that is gone, and that of others stays', async () => {
+    const stream = await record();
+    const [row] = await recordingsOf(stream.streamId);
+    const orphan = `.staging/${randomUUID()}/segments/x.ts`;
+    await harness.store.put('recordings', orphan, Buffer.from('x'), 'video/mp2t');
+
+    expect(await removeOrphanedStaging(harness.context)).toBe(0);
+    expect(await removeOrphanedStaging(later(1, {}))).toBe(1);
+    expect(await harness.store.head('recordings', orphan)).toBeNull();
+    expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects.length).toBeGreaterThan(0);
   });
 });
 

@@ -1,6 +1,6 @@
 /** What tests use to make and to look at media. One import for all of it; owns nothing itself. */
-export { clockFilter, readClock } from './clock.ts';
-export { type AudioShape, cached, type Hls, makeHls, openHls, type StreamShape } from './make-hls.ts';
+export { readClock } from './clock.ts';
+export { type AudioShape, type Hls, makeHls, type StreamShape } from './make-hls.ts';
 export {
   assertFaststart,
   comparePackets,
@@ -11,4 +11,4 @@ export {
   referenceRemux,
   topLevelBoxes,
 } from './packets.ts';
-export { chromiumBinary, ffmpeg, ffmpegBinary, ffprobe, ffprobeBinary } from './tools.ts';
+export { chromiumBinary, ffmpeg, ffmpegBinary, ffprobe } from './tools.ts';
