@@ -97,6 +97,7 @@ export async function runCheck(run) {
   const checks = {
     'format and lint': ['node_modules/@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', '.'],
     types: ['node_modules/typescript/bin/tsc', '-p', '.'],
+    'types of the dashboard': ['node_modules/typescript/bin/tsc', '-p', 'web'],
     'unused code': ['node_modules/knip/bin/knip.js', '--no-progress'],
     'direction of imports': [
       'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',

@@ -5,10 +5,12 @@
  */
 import { NeighbourUnavailable } from '../services/errors.ts';
 import type { StreamState } from '../services/stream-service.ts';
+import { makeCut } from './clips-make.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { healOrphans } from './heal-orphans.ts';
 import { importDue } from './import-recording.ts';
 import { deliverOutbox } from './outbox.ts';
+import { makePosters } from './poster.ts';
 import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
 import { removeStaging } from './remove-staging.ts';
@@ -22,7 +24,8 @@ const INVOCATION_MS = 60_000;
 const STOP_EARLY_MS = 5000;
 const SWEEPS_AT_ONCE = 8;
 const DUE_AT_ONCE = 500;
-const HASH_BUDGET_MS = 2000;
+/** For each of the works that nobody waits for. */
+const ASIDE_BUDGET_MS = 2000;
 /** A stream that the Stream Service does not know at all ends only when nothing came for this long. */
 const UNKNOWN_STREAM_MS = 30_000;
 
@@ -66,7 +69,9 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'apply retention', () => applyRetention(context));
   await duty(context, 'heal orphans', () => healOrphans(context));
   // What nobody waits for comes last, and is bounded: a tick has to be over before the next one.
-  await duty(context, 'hash finished files', () => hashFiles(context, HASH_BUDGET_MS));
+  await duty(context, 'hash finished files', () => hashFiles(context, ASIDE_BUDGET_MS));
+  await duty(context, 'go on with clips', () => makeCut(context, null, ASIDE_BUDGET_MS));
+  await duty(context, 'make pictures', () => makePosters(context, ASIDE_BUDGET_MS));
   await outside;
 }
 

@@ -60,10 +60,14 @@ export function watchPeaks(pid: number, folder: string, everyMs = 15): { stop():
   };
 }
 
-function residentOfTree(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? '0';
+/** A child that is still what its parent is, between fork and exec, only shares the parent's pages. */
+function residentOfTree(pid: number, parentName = ''): number {
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const name = /^Name:\s+(.*)$/m.exec(status)?.[1] ?? '';
+  if (name === parentName) return 0;
+  const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? '0');
   const children = (read(`/proc/${pid}/task/${pid}/children`) ?? '').split(' ').filter((word) => word !== '');
-  return Number(kilobytes) * 1024 + children.reduce((sum, child) => sum + residentOfTree(Number(child)), 0);
+  return kilobytes * 1024 + children.reduce((sum, child) => sum + residentOfTree(Number(child), name), 0);
 }
 
 /** As `du --apparent-size` counts; what vanishes meanwhile counts nothing. */

@@ -1,0 +1,57 @@
+/** What the documents say has to be what the code has: variables, metrics. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VARIABLES } from '../../../lib/platform/config.ts';
+import { type MetricsSnapshot, toPrometheus } from '../../../lib/recordings/metrics.ts';
+import { readLocalSettings } from '../../../localstack/settings.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+describe.each(['README.md', 'README.ru.md'])('%s', (file) => {
+  it('names every variable of the service and of npm start', () => {
+    const text = read(file);
+    const named = new Set(Array.from(text.matchAll(/`([A-Z][A-Z0-9_]+)`/g), ([, name]) => name));
+    const wanted = [...VARIABLES, ...Object.keys(readLocalSettings({}))];
+    expect(wanted.filter((name) => !named.has(name))).toEqual([]);
+  });
+
+  it('links only to files that exist', () => {
+    const links = Array.from(read(file).matchAll(/\]\(((?!https?:)[^)#]+)[^)]*\)/g), ([, path]) => path ?? '');
+    const missing = links.filter((path) => !existsIn(path));
+    expect(missing).toEqual([]);
+  });
+
+  it('names only npm scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = Array.from(read(file).matchAll(/npm (?:run )?([a-z:]+)/g), ([, name]) => name ?? '');
+    const builtIn = ['test', 'start', 'ci', 'install', 'audit'];
+    expect(named.filter((name) => !builtIn.includes(name) && !(name in scripts))).toEqual([]);
+  });
+});
+
+function existsIn(path: string): boolean {
+  const folder = join(root, path, '..');
+  const name = path.split('/').at(-1) ?? '';
+  return readdirSync(folder).includes(name);
+}
+
+describe('the Grafana dashboard', () => {
+  it('asks only for metrics that the service has', async () => {
+    const snapshot: MetricsSnapshot = {
+      recordings: { recording: 1, processing: 1, completed: 1, failed: 1 },
+      segments: { captured: 1, missing: 1, rejected: 1, late: 1 },
+      capturedBytes: 1,
+      storedBytes: 1,
+      captureLagSeconds: { p50: 1, p95: 1 },
+      finishSeconds: { p50: 1, p95: 1 },
+      queueAgeSeconds: 1,
+      silentRecordings: 1,
+      scratchUsedRatio: 0.5,
+    };
+    const exported = new Set(Array.from((await toPrometheus(snapshot)).matchAll(/^([a-z_]+)/gm), ([name]) => name));
+    const asked = Array.from(read('docs/grafana.json').matchAll(/recording_[a-z_]+/g), ([name]) => name);
+    expect(asked.length).toBeGreaterThan(10);
+    expect([...new Set(asked)].filter((name) => !exported.has(name))).toEqual([]);
+  });
+});
