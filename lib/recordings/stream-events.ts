@@ -85,7 +85,7 @@ function decideStartWithin(event: StreamEvent, current: KnownBroadcast, rules: E
   if (!current.endedAt) {
     // No end was heard, and the stream starts anew: it was lost, or it comes later than this start.
     const silentSince = (current.lastSegmentAt ?? current.startedAt).getTime();
-    return startedAt.getTime() - silentSince < rules.reconnectWindowMs
+    return rules.reconnectWindowMs > 0 && startedAt.getTime() - silentSince <= rules.reconnectWindowMs
       ? { act: 'resume', recordingId: current.id, resumedAt: startedAt }
       : { act: 'supersede', recordingId: current.id, startedAt };
   }
@@ -118,7 +118,10 @@ function isSameStart(event: StreamEvent, broadcast: KnownBroadcast, rules: Event
 
 function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], rules: EventRules): EventDecision {
   const at = event.occurredAt.getTime();
-  const begun = broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() - rules.sameStartMs <= at);
+  // An end just before a start is the end of the one before, if there is one, else a matter of rounding.
+  const begun =
+    broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() <= at) ??
+    broadcasts.find((broadcast) => broadcast.startedAt.getTime() - rules.sameStartMs <= at);
   if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() > at))
     return { act: 'none', why: 'the recording has gone on after this end' };
   if (begun?.status === 'recording') return { act: 'end', recordingId: begun.id, endedAt: event.occurredAt };

@@ -243,10 +243,13 @@ describe("a recording's page", () => {
     'cuts a clip that can be downloaded and plays',
     () => `/?recording=${whole?.id}`,
     async (page) => {
-      await page.getByRole('textbox', { name: 'Start' }).fill('0:05');
-      await page.getByRole('textbox', { name: 'End' }).fill('3');
-      await page.getByRole('button', { name: 'Create clip' }).click();
-      expect(await page.locator('.field-problem').textContent()).toMatch(/later than the start/);
+      // The page is there before all of it listens.
+      await until('the form says what is wrong', async () => {
+        await page.getByRole('textbox', { name: 'Start' }).fill('0:05');
+        await page.getByRole('textbox', { name: 'End' }).fill('3');
+        await page.getByRole('button', { name: 'Create clip' }).click();
+        return /later than the start/.test((await page.locator('.field-problem').textContent()) ?? '');
+      });
       await page.getByRole('textbox', { name: 'End' }).fill('0:11.5');
       await page.getByRole('textbox', { name: 'Title' }).fill('A goal');
       await page.getByRole('button', { name: 'Create clip' }).click();
