@@ -5,6 +5,7 @@ import { eventsAnswer, healthAnswer, recordingAnswer, recordingsAnswer } from '.
 import type { RecordingContext } from '../lib/recordings/context.ts';
 import { RecordingNotFound } from '../lib/recordings/errors.ts';
 import { listEvents, toEventMessage } from '../lib/recordings/outbox.ts';
+import { overviewAnswer, readOverview } from '../lib/recordings/overview.ts';
 import { downloadLink, getRecording, listQuery, listRecordings } from '../lib/recordings/read-recordings.ts';
 
 type Handler = HttpHandler<RecordingContext>;
@@ -65,6 +66,18 @@ export const routes: readonly Route[] = [
       tag: 'Operations',
       summary: 'Whether the service answers',
       answers: { 200: { description: 'It does', schema: healthAnswer } },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/overview',
+    access: 'public',
+    handler: async (_event, context) => json(200, { overview: await readOverview(context) }),
+    doc: {
+      tag: 'Operations',
+      summary: 'What is under way, what has failed and why',
+      description: 'Recordings that need a look: failed, tried again, live without segments, completed with gaps.',
+      answers: { 200: { description: 'Counts, and what needs a look', schema: overviewAnswer } },
     },
   },
   { method: 'GET', path: '/recordings', access: 'public', handler: list, doc: listDoc },

@@ -78,7 +78,8 @@ async function runJest(run, args, countsFile) {
       child.kill('SIGKILL');
     }, 500);
   };
-  const jest = ['node_modules/jest/bin/jest.js', '--passWithNoTests', ...reporters, ...args];
+  // Words first: jest takes those after --reporters or --selectProjects for more of the same, and would run everything.
+  const jest = ['node_modules/jest/bin/jest.js', ...args, '--passWithNoTests', ...reporters];
   const code = await run(jest, { env: { ...JEST_ENV, TEST_COUNTS_FILE: countsFile }, onStart });
   clearInterval(watch);
   return code;

@@ -57,7 +57,7 @@ export async function advanceRecording(
     const result =
       recording.status === 'recording' ? await rollRecording(context, lease) : await finishRecording(context, lease);
     if (result.kind === 'later') await wait(context, lease, result.at, result.why);
-    else await context.recordings.releaseLease(recordingId, token);
+    else await context.recordings.releaseWell(recordingId, token);
   } catch (error) {
     await settle(context, { recording, token, signal: abort.signal }, error);
   } finally {

@@ -209,6 +209,15 @@ export class RecordingRepository {
     );
   }
 
+  /** Ends the lease after work that went well: what went wrong before is over. */
+  async releaseWell(id: string, token: string): Promise<void> {
+    await this.#db.query(
+      `UPDATE recordings SET lease_token = NULL, lease_until = NULL, failure_code = NULL, failure_message = NULL
+        WHERE id = $1 AND lease_token = $2`,
+      [id, token],
+    );
+  }
+
   /** Locks the row for the rest of the transaction if the lease is still ours. @throws {LeaseLost} */
   async lockLeased(id: string, token: string): Promise<Recording> {
     const recording = await this.#one(

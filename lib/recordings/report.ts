@@ -160,6 +160,6 @@ function present(recording: Recording, report: CompletenessReport, sha256: strin
 }
 
 /** Errors of our own say on purpose what they say; of any other, only the log tells. */
-function publicMessage(code: string, message: string | null): string {
+export function publicMessage(code: string, message: string | null): string {
   return code === 'UNEXPECTED' ? 'An unexpected error; the log has it' : (message ?? '');
 }
