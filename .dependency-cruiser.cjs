@@ -25,6 +25,8 @@ module.exports = {
     only('storage-below-recordings', '^lib/storage/', '^lib/(recordings|capture|mp4|ffmpeg|services)/'),
     only('ffmpeg-below-recordings', '^lib/ffmpeg/', '^lib/(recordings|capture|storage|services)/'),
     only('services-below-recordings', '^lib/services/', '^lib/(recordings|capture|mp4|ffmpeg|storage)/'),
+    only('upload-beside-recordings', '^lib/upload/', '^lib/(recordings|mp4|ffmpeg|services)/'),
+    only('nothing-needs-the-uploader', '^(functions|lib/(?!upload/))', '^lib/upload/'),
     only('capture-below-recordings', '^lib/capture/', '^lib/recordings/'),
     {
       name: 'not-to-dev-dep',

@@ -1,8 +1,10 @@
 /**
- * The map of every key the service knows, who writes it and who deletes it. No other file builds a key.
+ * The map of every key the service knows, who writes it and who deletes it. No other file builds a key, but for the uploader's layout.ts,
+ * which puts files where the packager would.
  *
- * live-segments (read only; the packager owns it)
- *   {stream_key}/{name}.ts, .m3u8         packager writes and deletes
+ * live-segments (the recorder only reads; the packager owns it)
+ *   {stream_key}/{name}.ts, .m3u8         packager writes and deletes; for servers that write to disk, the uploader
+ *                                         (lib/upload), which deletes only where it is told to
  *
  * recordings
  *   {stream_key}.mp4                      finalizer, one CompleteMultipartUpload; retention deletes
