@@ -15,13 +15,12 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   S3Client,
-  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Config } from '../platform/config.ts';
 import { ObjectMissing, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
+import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
 
 /** One object of a listing; `etag` without quotes, `modifiedAtMs` by the store's clock. */
 export interface ListedObject {
@@ -142,9 +141,11 @@ export function createS3Client(
 /** The store behind an S3 client. */
 export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
+  readonly #requests: ObjectRequests;
 
   constructor(client: S3Client) {
     this.#client = client;
+    this.#requests = new ObjectRequests(client);
   }
 
   checkBucket(bucket: string) {
@@ -176,35 +177,23 @@ export class S3ObjectStore implements ObjectStore {
 
   get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject> {
     return this.#translate(`GetObject ${bucket}`, async () => {
-      const abort = AbortSignal.timeout(timeoutMs);
+      const abortSignal = AbortSignal.timeout(timeoutMs);
       try {
-        const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-        let dateHeader: string | undefined;
-        command.middlewareStack.add(
-          (next) => async (args) => {
-            const result = await next(args);
-            dateHeader = (result.response as { headers?: Record<string, string> }).headers?.date;
-            return result;
-          },
-          { step: 'deserialize', name: 'readDateHeader', priority: 'low' },
-        );
-        const answer = await this.#client.send(command, { abortSignal: abort });
-        if (!answer.Body) throw new ObjectMissing(`GetObject ${bucket}: the answer has no body`);
-        const bytes = await readAll(answer.Body as Readable, abort, answer.ContentLength, memory);
-        if (answer.ContentLength !== undefined && bytes.length !== answer.ContentLength) {
-          throw new StorageUnavailable(
-            `GetObject ${bucket}: body ended after ${bytes.length} of ${answer.ContentLength} bytes`,
-          );
-        }
-        const date = dateHeader === undefined ? Number.NaN : Date.parse(dateHeader);
+        const { headers, body } = await this.#requests.send({ method: 'GET', bucket, key, abortSignal });
+        const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
+        const bytes = await readAll(body, abortSignal, length, memory);
+        if (length !== undefined && bytes.length !== length)
+          throw new StorageUnavailable(`GetObject ${bucket}: body ended after ${bytes.length} of ${length} bytes`);
+        const modifiedAtMs = Date.parse(headers['last-modified'] ?? '');
+        const date = Date.parse(headers.date ?? '');
         return {
           bytes,
-          etag: unquote(answer.ETag),
-          modifiedAtMs: answer.LastModified?.getTime() ?? 0,
+          etag: unquote(headers.etag),
+          modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
           clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
         };
       } catch (error) {
-        if (abort.aborted)
+        if (abortSignal.aborted)
           throw new StorageUnavailable(`GetObject ${bucket}: no whole answer within ${timeoutMs} ms`, { cause: error });
         throw error;
       }
@@ -222,16 +211,7 @@ export class S3ObjectStore implements ObjectStore {
 
   put(bucket: string, key: string, bytes: Uint8Array, contentType: string) {
     return this.#translate(`PutObject ${bucket}`, async () => {
-      const answer = await this.#client.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ContentType: contentType,
-        }),
-      );
-      return { etag: unquote(answer.ETag) };
+      return { etag: await this.#send({ method: 'PUT', bucket, key, contentType, body: bytes }) };
     });
   }
 
@@ -290,17 +270,8 @@ export class S3ObjectStore implements ObjectStore {
 
   uploadPart(bucket: string, key: string, uploadId: string, partNumber: number, body: Uint8Array) {
     return this.#translate(`UploadPart ${bucket} ${partNumber}`, async () => {
-      const answer = await this.#client.send(
-        new UploadPartCommand({
-          Bucket: bucket,
-          Key: key,
-          UploadId: uploadId,
-          PartNumber: partNumber,
-          Body: body,
-          ContentLength: body.length,
-        }),
-      );
-      return { partNumber, etag: unquote(answer.ETag) };
+      const query = { partNumber: String(partNumber), uploadId };
+      return { partNumber, etag: await this.#send({ method: 'PUT', bucket, key, query, body }) };
     });
   }
 
@@ -372,6 +343,13 @@ export class S3ObjectStore implements ObjectStore {
     return uploads;
   }
 
+  /** Sends bytes; resolves to the ETag of the object or part. */
+  async #send(request: ObjectRequest): Promise<string> {
+    const { headers, body } = await this.#requests.send(request);
+    body.resume();
+    return unquote(headers.etag);
+  }
+
   async #translate<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
     try {
       return await work();
@@ -381,22 +359,28 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-async function readAll(body: Readable, abort: AbortSignal, length = 0, memory?: Uint8Array): Promise<Uint8Array> {
+function readAll(body: Readable, abort: AbortSignal, length = 0, memory?: Uint8Array): Promise<Uint8Array> {
   const bytes = memory !== undefined && memory.length >= length ? memory : Buffer.allocUnsafe(length);
   const beyond: Buffer[] = [];
   let size = 0;
+  let beyondBytes = 0;
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const stop = () => body.destroy(new Error('timed out'));
   abort.addEventListener('abort', stop, { once: true });
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      // A store that sends no length, or a wrong one, is read all the same.
-      if (beyond.length > 0 || size + chunk.length > bytes.length) beyond.push(chunk);
-      else bytes.set(chunk, size);
-      size += chunk.length;
-    }
-  } finally {
-    abort.removeEventListener('abort', stop);
-  }
-  const kept = size - beyond.reduce((sum, chunk) => sum + chunk.length, 0);
-  return beyond.length === 0 ? bytes.subarray(0, size) : Buffer.concat([bytes.subarray(0, kept), ...beyond]);
+  // Events, since an iterator over the stream costs as much CPU as its bytes.
+  body.on('data', (chunk: Buffer) => {
+    // A store that sends no length, or a wrong one, is read all the same.
+    if (beyond.length > 0 || size + chunk.length > bytes.length) {
+      beyond.push(chunk);
+      beyondBytes += chunk.length;
+    } else bytes.set(chunk, size);
+    size += chunk.length;
+  });
+  body.once('error', reject);
+  body.once('close', () => reject(new Error('the connection was closed')));
+  body.once('end', () => {
+    const whole = bytes.subarray(0, size - beyondBytes);
+    resolve(beyond.length === 0 ? whole : Buffer.concat([whole, ...beyond]));
+  });
+  return promise.finally(() => abort.removeEventListener('abort', stop));
 }

@@ -1,0 +1,188 @@
+/**
+ * Sends the requests that a service makes for every segment and every part, GET and PUT of one object, without the
+ * SDK's middleware, which costs more CPU than all else that is done with a segment. Endpoint, credentials, region,
+ * attempts and connections are the SDK client's own; owned here are signing, repeating and what an error answer says.
+ */
+import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { canonicalQuery, EMPTY_HASH, encodeKey, signRequest } from './signature-v4.ts';
+
+export interface ObjectRequest {
+  readonly method: 'GET' | 'PUT';
+  readonly bucket: string;
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly body?: Uint8Array;
+  readonly abortSignal?: AbortSignal;
+}
+
+/** An answer of success; its body has to be read or destroyed. */
+export interface ObjectAnswer {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: IncomingMessage;
+}
+
+/** In the form of the SDK's errors, which translateS3Error reads. */
+class RequestFailed extends Error {
+  readonly $metadata: { readonly httpStatusCode: number };
+
+  constructor(code: string, message: string, httpStatusCode: number) {
+    super(message);
+    this.name = code;
+    this.$metadata = { httpStatusCode };
+  }
+}
+
+interface Target {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port: number | undefined;
+  readonly host: string;
+  /** Ends with a slash; the bucket is in it where it is not in the host. */
+  readonly path: string;
+  readonly region: string;
+}
+
+const BACKOFF_MS = 100;
+const BACKOFF_SLOW_DOWN_MS = 500;
+const MAX_BACKOFF_MS = 20_000;
+const MAX_ERROR_BYTES = 64 * 1024;
+const TRANSIENT = new Set(['InternalError', 'RequestTimeout', 'RequestTimeTooSkewed']);
+const SLOW_DOWN = new Set([
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'RequestLimitExceeded',
+  'ServiceUnavailable',
+]);
+
+export class ObjectRequests {
+  readonly #client: S3Client;
+  readonly #targets = new Map<string, Promise<Target>>();
+  /** The store's clock minus ours, once a request was refused because of it. */
+  #clockOffsetMs = 0;
+
+  constructor(client: S3Client) {
+    this.#client = client;
+  }
+
+  /** Throws what translateS3Error translates: the last attempt's error. */
+  async send(request: ObjectRequest): Promise<ObjectAnswer> {
+    const attempts = await this.#client.config.maxAttempts();
+    const payloadHash = request.body && hash('sha256', request.body);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#sendOnce(request, payloadHash);
+      } catch (error) {
+        if (attempt >= attempts || request.abortSignal?.aborted || !isTransient(error)) throw error;
+        await sleep(backoffMs(error, attempt), undefined, request.abortSignal ? { signal: request.abortSignal } : {});
+      }
+    }
+  }
+
+  async #sendOnce(request: ObjectRequest, payloadHash: string | undefined): Promise<ObjectAnswer> {
+    const { config } = this.#client;
+    const target = await this.#targetOf(request.bucket);
+    const path = target.path + encodeKey(request.key);
+    const query = request.query ?? {};
+    const headers = signRequest(
+      {
+        method: request.method,
+        path,
+        query,
+        headers: { host: target.host, ...(request.contentType ? { 'content-type': request.contentType } : {}) },
+        payloadHash: payloadHash ?? EMPTY_HASH,
+      },
+      await config.credentials(),
+      target.region,
+      new Date(Date.now() + this.#clockOffsetMs),
+    );
+    if (request.body) headers['content-length'] = String(request.body.length);
+    const search = canonicalQuery(query);
+    const { response } = await config.requestHandler.handle(
+      // The handler reads these fields; the SDK's class around them has nothing else that it needs.
+      {
+        ...{ method: request.method, protocol: target.protocol, hostname: target.hostname, port: target.port },
+        ...{ path: search === '' ? path : `${path}?${search}`, query: {}, headers, body: request.body },
+      } as unknown as Parameters<typeof config.requestHandler.handle>[0],
+      request.abortSignal ? { abortSignal: request.abortSignal } : {},
+    );
+    const answer: ObjectAnswer = { headers: response.headers, body: response.body as IncomingMessage };
+    if (response.statusCode >= 200 && response.statusCode < 300) return answer;
+    throw await this.#errorOf(answer, response.statusCode);
+  }
+
+  async #errorOf(answer: ObjectAnswer, statusCode: number): Promise<RequestFailed> {
+    const text = await readText(answer.body);
+    const code = /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? 'UnknownError';
+    const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? `HTTP status ${statusCode}`;
+    const date = Date.parse(answer.headers.date ?? '');
+    if (code === 'RequestTimeTooSkewed' && !Number.isNaN(date)) this.#clockOffsetMs = date - Date.now();
+    return new RequestFailed(code, message, statusCode);
+  }
+
+  #targetOf(bucket: string): Promise<Target> {
+    const known = this.#targets.get(bucket);
+    if (known) return known;
+    const finding = this.#findTarget(bucket);
+    this.#targets.set(bucket, finding);
+    finding.catch(() => this.#targets.delete(bucket));
+    return finding;
+  }
+
+  async #findTarget(bucket: string): Promise<Target> {
+    const { config } = this.#client;
+    const region = await config.region();
+    const custom = await config.endpoint?.();
+    const { url, properties } = config.endpointProvider({
+      ...{ Bucket: bucket, Region: region, ForcePathStyle: config.forcePathStyle === true },
+      ...{ UseFIPS: await config.useFipsEndpoint(), UseDualStack: await config.useDualstackEndpoint() },
+      ...(custom ? { Endpoint: `${custom.protocol}//${custom.hostname}${portOf(custom.port)}${custom.path}` } : {}),
+    });
+    const [scheme] = (properties?.authSchemes ?? []) as ReadonlyArray<{ name?: string; signingRegion?: string }>;
+    if (scheme?.name !== undefined && scheme.name !== 'sigv4')
+      throw new Error(`The bucket ${bucket} wants requests signed by ${scheme.name}, which is not supported`);
+    return {
+      protocol: url.protocol,
+      hostname: url.hostname,
+      port: url.port === '' ? undefined : Number(url.port),
+      host: url.host,
+      path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`,
+      region: scheme?.signingRegion ?? region,
+    };
+  }
+}
+
+const portOf = (port: number | undefined) => (port === undefined ? '' : `:${port}`);
+
+/** Passes by itself: no answer at all, an overloaded or failing store, a clock that has been put right. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof RequestFailed)) return true;
+  const { httpStatusCode } = error.$metadata;
+  return httpStatusCode >= 500 || httpStatusCode === 429 || TRANSIENT.has(error.name) || SLOW_DOWN.has(error.name);
+}
+
+function backoffMs(error: unknown, attempt: number): number {
+  const slowDown =
+    error instanceof RequestFailed && (SLOW_DOWN.has(error.name) || error.$metadata.httpStatusCode === 429);
+  const most = (slowDown ? BACKOFF_SLOW_DOWN_MS : BACKOFF_MS) * 2 ** (attempt - 1);
+  // Spread out: those that were refused together must not come back together.
+  return Math.random() * Math.min(MAX_BACKOFF_MS, most);
+}
+
+/** The beginning of an error's document. What cannot be read says nothing. */
+async function readText(body: IncomingMessage): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of body.setEncoding('utf8') as AsyncIterable<string>) {
+      text += chunk;
+      if (text.length > MAX_ERROR_BYTES) break;
+    }
+  } catch {
+    // The status is known, and all that counts.
+  }
+  return text;
+}
