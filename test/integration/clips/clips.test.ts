@@ -1,42 +1,42 @@
 /** Clips over HTTP: of finished and running recordings, what is refused, and what takes more than one round. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { routes } from '../../../functions/clips.ts';
 import { clipSchema } from '../../../lib/recordings/clips.ts';
 import { makeCut } from '../../../lib/recordings/clips-make.ts';
-import { type Caller, callerOf } from '../../support/lambda.ts';
-import { assertFaststart, fullDecode, type Hls, makeHls, packets } from '../../support/media/index.ts';
-import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { finishedRecording, type LiveRecording, objectBytes, startRecording } from '../playback/recorded.ts';
+import { callerOf } from '../../support/lambda.ts';
+import { assertFaststart, fullDecode, makeHls, packets } from '../../support/media/index.ts';
+import {
+  finishedRecording,
+  type LiveRecording,
+  objectBytes,
+  type Recorder,
+  startRecorder,
+  startRecording,
+} from '../../support/recorded.ts';
 
-let harness: Harness;
-let hls: Hls;
-let call: Caller;
-let dir: string;
+let at: Recorder;
 
 beforeAll(async () => {
-  [harness, hls, dir] = await Promise.all([
-    startHarness(),
-    makeHls({ seconds: 20, segmentSeconds: 2, fps: '30000/1001', bframes: 2, audio: [{ codec: 'aac' }] }),
-    mkdtemp(join(tmpdir(), 'clips-')),
-  ]);
-  call = callerOf(routes, harness.context);
+  at = await startRecorder(routes, {
+    seconds: 20,
+    segmentSeconds: 2,
+    fps: '30000/1001',
+    bframes: 2,
+    audio: [{ codec: 'aac' }],
+  });
 });
-afterAll(async () => {
-  await harness.stop();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => at.stop());
 
 async function clip(id: string, body: unknown) {
-  const answer = await call('POST', `/recording/${id}/clips`, { body });
+  const answer = await at.call('POST', `/recording/${id}/clips`, { body });
   expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 201 });
   return clipSchema.parse(answer.json.clip);
 }
 
 async function clipFile(recordingId: string, clipId: string): Promise<string> {
-  const path = join(dir, `${clipId}.mp4`);
-  await writeFile(path, await objectBytes(harness, `clips/${recordingId}/${clipId}.mp4`));
+  const path = join(at.dir, `${clipId}.mp4`);
+  await writeFile(path, await objectBytes(at.harness, `clips/${recordingId}/${clipId}.mp4`));
   return path;
 }
 
@@ -48,7 +48,7 @@ async function videoSeconds(path: string): Promise<number> {
 describe('a clip of a finished recording', () => {
   let recording: LiveRecording;
   beforeAll(async () => {
-    recording = await finishedRecording(harness, hls);
+    recording = await finishedRecording(at.harness, at.hls);
   });
 
   it('begins with the key frame before its start, plays, is listed and can be downloaded', async () => {
@@ -64,10 +64,10 @@ describe('a clip of a finished recording', () => {
     expect(await videoSeconds(path)).toBeCloseTo(made.duration ?? 0, 0);
 
     const second = await clip(recording.id, { start: 0, end: 2 });
-    const listed = await call('GET', `/recording/${recording.id}/clips`);
+    const listed = await at.call('GET', `/recording/${recording.id}/clips`);
     expect(listed.json.clips.map((one: { id: string }) => one.id)).toEqual([second.id, made.id]);
 
-    const download = await call('GET', `/recording/${recording.id}/clips/${made.id}/download`);
+    const download = await at.call('GET', `/recording/${recording.id}/clips/${made.id}/download`);
     expect(download.status).toBe(302);
     expect(download.headers.location).toMatch(/X-Amz-Signature=/);
     expect(decodeURIComponent(download.headers.location ?? '')).toContain('filename="The_goal.mp4"');
@@ -89,23 +89,23 @@ describe('a clip of a finished recording', () => {
     [{ start: 1, end: 5, colour: 'red' }, 400, /colour/],
     [{ start: 100, end: 105 }, 422, /is 20\.\d s long/],
   ])('is refused with a reason: %j', async (body, status, message) => {
-    const answer = await call('POST', `/recording/${recording.id}/clips`, { body });
+    const answer = await at.call('POST', `/recording/${recording.id}/clips`, { body });
     expect(answer.status).toBe(status);
     expect(answer.json.error).toMatch(message);
   });
 
   it('is not found where there is none', async () => {
     const nobody = '3f2a5b7e-0000-4000-8000-000000000000';
-    expect((await call('GET', `/recording/${recording.id}/clips/${nobody}/download`)).status).toBe(404);
-    expect((await call('GET', `/recording/${nobody}/clips`)).json).toEqual({ error: 'Recording not found' });
-    const answer = await call('POST', `/recording/${nobody}/clips`, { body: { start: 0, end: 1 } });
+    expect((await at.call('GET', `/recording/${recording.id}/clips/${nobody}/download`)).status).toBe(404);
+    expect((await at.call('GET', `/recording/${nobody}/clips`)).json).toEqual({ error: 'Recording not found' });
+    const answer = await at.call('POST', `/recording/${nobody}/clips`, { body: { start: 0, end: 1 } });
     expect(answer.status).toBe(404);
   });
 });
 
 describe('a clip of a running recording', () => {
   it('is made of what is captured, and stays when the recording is finished', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1, 2, 3);
     const made = await clip(recording.id, { start: 3, end: 7 });
     expect(made).toMatchObject({ status: 'ready', start: 3, end: 7 });
@@ -118,7 +118,7 @@ describe('a clip of a running recording', () => {
 
     await recording.upload(4, 5);
     await recording.end();
-    expect((await call('GET', `/recording/${recording.id}/clips`)).json.clips).toHaveLength(1);
+    expect((await at.call('GET', `/recording/${recording.id}/clips`)).json.clips).toHaveLength(1);
     // The same stretch of the finished file has the same pictures.
     const again = await clip(recording.id, { start: 3, end: 7 });
     const [before, after] = [
@@ -134,7 +134,7 @@ describe('a clip of a running recording', () => {
   });
 
   it('reaches across a gap', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1, 3, 4);
     const made = await clip(recording.id, { start: 1, end: 7 });
     await fullDecode(await clipFile(recording.id, made.id));
@@ -142,11 +142,11 @@ describe('a clip of a running recording', () => {
   });
 
   it('is refused where nothing is captured yet', async () => {
-    const recording = await startRecording(harness, hls);
-    const answer = await call('POST', `/recording/${recording.id}/clips`, { body: { start: 0, end: 5 } });
+    const recording = await startRecording(at.harness, at.hls);
+    const answer = await at.call('POST', `/recording/${recording.id}/clips`, { body: { start: 0, end: 5 } });
     expect(answer.status).toBe(422);
     await recording.upload(0);
-    const later = await call('POST', `/recording/${recording.id}/clips`, { body: { start: 3, end: 5 } });
+    const later = await at.call('POST', `/recording/${recording.id}/clips`, { body: { start: 3, end: 5 } });
     expect(later.json.error).toMatch(/2\.0 s long so far/);
   });
 });
@@ -161,16 +161,17 @@ describe('a clip that is not made at once', () => {
       audio: [{ codec: 'aac' }],
       extra: cbr,
     });
-    const recording = await finishedRecording(harness, heavy);
+    const recording = await finishedRecording(at.harness, heavy);
     // Time is up after a few looks at the clock: an upload of several parts needs several rounds.
     let now = Date.now();
-    const hurried = harness.variant({}, { clock: { ...harness.context.clock, now: () => (now += 4000) } });
+    const hurried = at.harness.variant({}, { clock: { ...at.harness.context.clock, now: () => (now += 4000) } });
     const answer = await callerOf(routes, hurried)('POST', `/recording/${recording.id}/clips`, {
       body: { start: 0, end: 16 },
     });
     expect(answer.status).toBe(202);
     const { id } = clipSchema.parse(answer.json.clip);
-    const listed = async () => clipSchema.parse((await call('GET', `/recording/${recording.id}/clips`)).json.clips[0]);
+    const listed = async () =>
+      clipSchema.parse((await at.call('GET', `/recording/${recording.id}/clips`)).json.clips[0]);
     let rounds = 0;
     while ((await listed()).status === 'pending') {
       await makeCut(hurried, null, 15_000);
@@ -182,13 +183,13 @@ describe('a clip that is not made at once', () => {
     const path = await clipFile(recording.id, id);
     await fullDecode(path);
     expect(await videoSeconds(path)).toBeGreaterThan(15.5);
-    expect(await harness.store.listUploads('recordings')).toEqual([]);
+    expect(await at.harness.store.listUploads('recordings')).toEqual([]);
   });
 
   it('says why it could not be made', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1);
-    const broken = harness.variant(
+    const broken = at.harness.variant(
       {},
       {
         ffmpeg: () => {
@@ -201,10 +202,10 @@ describe('a clip that is not made at once', () => {
     });
     // It is tried again in the background: what is missing may come back.
     expect(answer.status).toBe(202);
-    await harness.context.db.query('UPDATE recording_cuts SET lease_until = NULL WHERE recording_id = $1', [
+    await at.harness.context.db.query('UPDATE recording_cuts SET lease_until = NULL WHERE recording_id = $1', [
       recording.id,
     ]);
-    await makeCut(harness.context, clipSchema.parse(answer.json.clip).id, 10_000);
-    expect((await call('GET', `/recording/${recording.id}/clips`)).json.clips[0].status).toBe('ready');
+    await makeCut(at.harness.context, clipSchema.parse(answer.json.clip).id, 10_000);
+    expect((await at.call('GET', `/recording/${recording.id}/clips`)).json.clips[0].status).toBe('ready');
   });
 });

@@ -1,58 +1,56 @@
 /** Posters, storyboards and the sound alone, of recordings that run, are finished, or have only sound. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { routes } from '../../../functions/pictures.ts';
 import { makePosters } from '../../../lib/recordings/poster.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
-import { type Caller, callerOf } from '../../support/lambda.ts';
-import { ffmpeg, fullDecode, type Hls, makeHls, packets } from '../../support/media/index.ts';
-import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { finishedRecording, objectBytes, startRecording } from './recorded.ts';
+import { ffmpeg, fullDecode, makeHls, packets } from '../../support/media/index.ts';
+import {
+  finishedRecording,
+  objectBytes,
+  type Recorder,
+  startRecorder,
+  startRecording,
+} from '../../support/recorded.ts';
 
-let harness: Harness;
-let hls: Hls;
-let call: Caller;
-let dir: string;
+let at: Recorder;
 
 beforeAll(async () => {
-  [harness, hls, dir] = await Promise.all([
-    startHarness(),
-    makeHls({ seconds: 12, segmentSeconds: 2, fps: '25', bframes: 2, audio: [{ codec: 'aac' }] }),
-    mkdtemp(join(tmpdir(), 'pictures-')),
-  ]);
-  call = callerOf(routes, harness.context);
+  at = await startRecorder(routes, {
+    seconds: 12,
+    segmentSeconds: 2,
+    fps: '25',
+    bframes: 2,
+    audio: [{ codec: 'aac' }],
+  });
 });
-afterAll(async () => {
-  await harness.stop();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => at.stop());
 
 /** All pictures that are due now, whatever the pause between two looks. */
 async function makeAll(): Promise<void> {
-  await harness.context.segments.updateDurations(new Date());
-  await harness.context.db.query('UPDATE recording_pictures SET lease_until = NULL WHERE NOT done');
-  await makePosters(harness.context, 20_000);
+  await at.harness.context.segments.updateDurations(new Date());
+  await at.harness.context.db.query('UPDATE recording_pictures SET lease_until = NULL WHERE NOT done');
+  await makePosters(at.harness.context, 20_000);
 }
 
 async function jpegSize(id: string, name: string): Promise<string | undefined> {
-  const answer = await call('GET', `/recording/${id}/${name}.jpg`);
+  const answer = await at.call('GET', `/recording/${id}/${name}.jpg`);
   expect(answer.status).toBe(200);
   expect(answer.headers['content-type']).toBe('image/jpeg');
-  const path = join(dir, 'picture.jpg');
+  const path = join(at.dir, 'picture.jpg');
   await writeFile(path, Buffer.from(answer.text, 'base64'));
   const { stderr } = await ffmpeg(['-hide_banner', '-i', path, '-f', 'null', '-']);
   return /Video: mjpeg.*? (\d+x\d+)/.exec(stderr)?.[1];
 }
 
 const cues = async (id: string) =>
-  (await call('GET', `/recording/${id}/storyboard.vtt`)).text.match(/ --> /g)?.length ?? 0;
+  (await at.call('GET', `/recording/${id}/storyboard.vtt`)).text.match(/ --> /g)?.length ?? 0;
 
 describe('pictures of a recording', () => {
   it('are made while it runs, are more when it is finished, and leave nothing behind', async () => {
-    const recording = await startRecording(harness, hls);
-    expect((await call('GET', `/recording/${recording.id}/poster.jpg`)).status).toBe(204);
-    expect((await call('GET', `/recording/${recording.id}/storyboard.vtt`)).text).toBe('WEBVTT\n');
+    const recording = await startRecording(at.harness, at.hls);
+    expect((await at.call('GET', `/recording/${recording.id}/poster.jpg`)).status).toBe(204);
+    expect((await at.call('GET', `/recording/${recording.id}/storyboard.vtt`)).text).toBe('WEBVTT\n');
     await recording.upload(0, 1);
     await makeAll();
     expect(await jpegSize(recording.id, 'poster')).toMatch(/^640x/);
@@ -62,13 +60,13 @@ describe('pictures of a recording', () => {
     await makeAll();
     expect(await cues(recording.id)).toBe(6);
     expect(await jpegSize(recording.id, 'storyboard')).toMatch(/^960x/);
-    const left = await harness.store.list('recordings', `pictures/${recording.id}/`);
+    const left = await at.harness.store.list('recordings', `pictures/${recording.id}/`);
     expect(left.objects.map((object) => object.key.split('/').at(-1))).toEqual(['poster.jpg', 'storyboard.jpg']);
   });
 
   it('are taken from the file where the captured segments are gone', async () => {
-    const recording = await finishedRecording(harness, hls);
-    await removeStaging(harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
+    const recording = await finishedRecording(at.harness, at.hls);
+    await removeStaging(at.harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
     await makeAll();
     expect(await cues(recording.id)).toBe(6);
     expect(await jpegSize(recording.id, 'poster')).toMatch(/^640x/);
@@ -76,9 +74,9 @@ describe('pictures of a recording', () => {
   });
 
   it('go on in the next round where time was up', async () => {
-    const recording = await finishedRecording(harness, hls);
+    const recording = await finishedRecording(at.harness, at.hls);
     let now = Date.now();
-    const hurried = harness.variant({}, { clock: { ...harness.context.clock, now: () => (now += 400) } });
+    const hurried = at.harness.variant({}, { clock: { ...at.harness.context.clock, now: () => (now += 400) } });
     let rounds = 0;
     while ((await cues(recording.id)) < 6) {
       await makePosters(hurried, 1000);
@@ -89,13 +87,13 @@ describe('pictures of a recording', () => {
   });
 
   it('pass over what is damaged', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1, 2);
-    const { rows } = await harness.context.db.query<{ key: string }>(
+    const { rows } = await at.harness.context.db.query<{ key: string }>(
       'SELECT staged_key AS key FROM recording_segments WHERE recording_id = $1 ORDER BY id OFFSET 1 LIMIT 1',
       [recording.id],
     );
-    await harness.store.put('recordings', rows[0]?.key ?? '', new Uint8Array(188 * 10), 'video/mp2t');
+    await at.harness.store.put('recordings', rows[0]?.key ?? '', new Uint8Array(188 * 10), 'video/mp2t');
     await makeAll();
     expect(await cues(recording.id)).toBe(3);
     expect(await jpegSize(recording.id, 'storyboard')).toMatch(/^480x/);
@@ -103,10 +101,10 @@ describe('pictures of a recording', () => {
 
   it('are not made of sound, and that is the end of it', async () => {
     const sound = await makeHls({ seconds: 6, segmentSeconds: 2, video: 'none', audio: [{ codec: 'aac' }] });
-    const recording = await finishedRecording(harness, sound);
+    const recording = await finishedRecording(at.harness, sound);
     await makeAll();
-    expect((await call('GET', `/recording/${recording.id}/poster.jpg`)).status).toBe(204);
-    const { rows } = await harness.context.db.query<{ done: boolean }>(
+    expect((await at.call('GET', `/recording/${recording.id}/poster.jpg`)).status).toBe(204);
+    const { rows } = await at.harness.context.db.query<{ done: boolean }>(
       'SELECT done FROM recording_pictures WHERE recording_id = $1',
       [recording.id],
     );
@@ -116,30 +114,30 @@ describe('pictures of a recording', () => {
 
 describe('the sound alone', () => {
   it('is every packet of sound of the recording, made once', async () => {
-    const recording = await finishedRecording(harness, hls);
-    const first = await call('GET', `/recording/${recording.id}/audio.m4a`);
+    const recording = await finishedRecording(at.harness, at.hls);
+    const first = await at.call('GET', `/recording/${recording.id}/audio.m4a`);
     expect(first.status).toBe(302);
     expect(first.headers.location).toContain(`clips/${recording.id}/audio-1.m4a`);
-    const path = join(dir, 'audio.m4a');
-    await writeFile(path, await objectBytes(harness, `clips/${recording.id}/audio-1.m4a`));
+    const path = join(at.dir, 'audio.m4a');
+    await writeFile(path, await objectBytes(at.harness, `clips/${recording.id}/audio-1.m4a`));
     await fullDecode(path);
-    const whole = join(dir, 'whole.mp4');
-    await writeFile(whole, await objectBytes(harness, `${recording.streamKey}.mp4`));
+    const whole = join(at.dir, 'whole.mp4');
+    await writeFile(whole, await objectBytes(at.harness, `${recording.streamKey}.mp4`));
     const sound = (await packets(whole, { hash: true })).find((stream) => stream.codec === 'aac');
     const [alone, ...others] = await packets(path, { hash: true });
     expect(others).toEqual([]);
     expect(alone?.packets.map((packet) => packet.hash)).toEqual(sound?.packets.map((packet) => packet.hash));
-    const { modifiedAtMs } = (await harness.store.head('recordings', `clips/${recording.id}/audio-1.m4a`)) ?? {};
-    await call('GET', `/recording/${recording.id}/audio.m4a`);
-    const again = await harness.store.head('recordings', `clips/${recording.id}/audio-1.m4a`);
+    const { modifiedAtMs } = (await at.harness.store.head('recordings', `clips/${recording.id}/audio-1.m4a`)) ?? {};
+    await at.call('GET', `/recording/${recording.id}/audio.m4a`);
+    const again = await at.harness.store.head('recordings', `clips/${recording.id}/audio-1.m4a`);
     expect(again?.modifiedAtMs).toBe(modifiedAtMs);
   });
 
   it('cannot be had before the recording is finished, nor where there is none', async () => {
-    const recording = await startRecording(harness, hls);
-    expect((await call('GET', `/recording/${recording.id}/audio.m4a`)).status).toBe(409);
-    const silent = await finishedRecording(harness, await makeHls({ seconds: 6, fps: '25', audio: [] }));
-    const answer = await call('GET', `/recording/${silent.id}/audio.m4a`);
+    const recording = await startRecording(at.harness, at.hls);
+    expect((await at.call('GET', `/recording/${recording.id}/audio.m4a`)).status).toBe(409);
+    const silent = await finishedRecording(at.harness, await makeHls({ seconds: 6, fps: '25', audio: [] }));
+    const answer = await at.call('GET', `/recording/${silent.id}/audio.m4a`);
     expect(answer.status).toBe(422);
     expect(answer.json.error).toBe('The recording has no sound');
   });

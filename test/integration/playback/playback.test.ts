@@ -1,31 +1,32 @@
 /** Watching over HTTP: a recording that goes on, one that failed, one that is finished, and what is left of it later. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { routes } from '../../../functions/playback.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
-import { type Caller, callerOf } from '../../support/lambda.ts';
-import { comparePackets, fullDecode, type Hls, makeHls, packets } from '../../support/media/index.ts';
-import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { finishedRecording, type LiveRecording, objectBytes, startRecording } from './recorded.ts';
+import { callerOf } from '../../support/lambda.ts';
+import { comparePackets, fullDecode, makeHls, packets } from '../../support/media/index.ts';
+import {
+  finishedRecording,
+  type LiveRecording,
+  objectBytes,
+  type Recorder,
+  startRecorder,
+  startRecording,
+} from '../../support/recorded.ts';
+import { startHarness } from '../../support/service-harness.ts';
 
-let harness: Harness;
-let hls: Hls;
-let call: Caller;
-let dir: string;
+let at: Recorder;
 
 beforeAll(async () => {
-  [harness, hls, dir] = await Promise.all([
-    startHarness(),
-    makeHls({ seconds: 12, segmentSeconds: 2, fps: '30000/1001', bframes: 2, audio: [{ codec: 'aac' }] }),
-    mkdtemp(join(tmpdir(), 'playback-')),
-  ]);
-  call = callerOf(routes, harness.context);
+  at = await startRecorder(routes, {
+    seconds: 12,
+    segmentSeconds: 2,
+    fps: '30000/1001',
+    bframes: 2,
+    audio: [{ codec: 'aac' }],
+  });
 });
-afterAll(async () => {
-  await harness.stop();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => at.stop());
 
 interface Line {
   readonly uri: string;
@@ -35,7 +36,7 @@ interface Line {
 
 /** The playlist's text, and its media in order. */
 async function playlist(id: string, query: Record<string, string> = {}) {
-  const answer = await call('GET', `/recording/${id}/index.m3u8`, { query });
+  const answer = await at.call('GET', `/recording/${id}/index.m3u8`, { query });
   expect(answer.status).toBe(200);
   expect(answer.headers['content-type']).toBe('application/vnd.apple.mpegurl');
   const lines: Line[] = [];
@@ -53,7 +54,7 @@ async function playlist(id: string, query: Record<string, string> = {}) {
 
 async function media(id: string, uri: string): Promise<Buffer> {
   const [path = '', query = ''] = uri.split('?');
-  const answer = await call('GET', `/recording/${id}/${path}`, {
+  const answer = await at.call('GET', `/recording/${id}/${path}`, {
     query: Object.fromEntries(new URLSearchParams(query)),
   });
   expect(answer.status).toBe(200);
@@ -61,11 +62,11 @@ async function media(id: string, uri: string): Promise<Buffer> {
 }
 
 const seconds = (lines: readonly Line[]) => lines.reduce((sum, line) => sum + line.seconds, 0);
-const segmentBytes = (place: number) => readFile(hls.segments[place] ?? '');
+const segmentBytes = (place: number) => readFile(at.hls.segments[place] ?? '');
 
 describe('the playlist of a recording that goes on', () => {
   it('has the captured segments from the first one, grows at its end only, and ends when the recording has', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1);
     const first = await playlist(recording.id);
     expect(first.text).toContain('#EXT-X-PLAYLIST-TYPE:EVENT');
@@ -90,7 +91,7 @@ describe('the playlist of a recording that goes on', () => {
   it('does not pass a segment that is still waited for, and passes it once it is given up', async () => {
     const patient = await startHarness({ SEGMENT_RETRY_DELAY: '60s' });
     try {
-      const recording = await startRecording(patient, hls);
+      const recording = await startRecording(patient, at.hls);
       const sweep = async (places: number[]) => {
         for (const place of places) {
           const name = `segment_00${place}.ts`;
@@ -116,23 +117,23 @@ describe('the playlist of a recording that goes on', () => {
   });
 
   it('marks where the timestamps do not continue', async () => {
-    const recording = await finishedRecording(harness, hls, [2]);
+    const recording = await finishedRecording(at.harness, at.hls, [2]);
     const { lines } = await playlist(recording.id);
     expect(lines.map((line) => line.discontinuity)).toEqual([false, false, true, false, false]);
   });
 
   it('is 404 until something is captured', async () => {
-    const recording = await startRecording(harness, hls);
-    const answer = await call('GET', `/recording/${recording.id}/index.m3u8`);
+    const recording = await startRecording(at.harness, at.hls);
+    const answer = await at.call('GET', `/recording/${recording.id}/index.m3u8`);
     expect(answer.status).toBe(404);
     expect(answer.json.error).toMatch(/yet/);
   });
 
   it('costs a viewer nothing while it is the same', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0);
-    const { headers } = await call('GET', `/recording/${recording.id}/index.m3u8`);
-    const again = await call('GET', `/recording/${recording.id}/index.m3u8`, {
+    const { headers } = await at.call('GET', `/recording/${recording.id}/index.m3u8`);
+    const again = await at.call('GET', `/recording/${recording.id}/index.m3u8`, {
       headers: { 'if-none-match': headers.etag ?? '' },
     });
     expect(again.status).toBe(304);
@@ -141,9 +142,9 @@ describe('the playlist of a recording that goes on', () => {
 
 describe('a recording that failed', () => {
   it('plays from its captured segments all the same', async () => {
-    const recording = await startRecording(harness, hls);
+    const recording = await startRecording(at.harness, at.hls);
     await recording.upload(0, 1, 2);
-    await harness.context.db.query(
+    await at.harness.context.db.query(
       `UPDATE recordings SET status = 'failed', failure_code = 'FFMPEG_FAILED', completed_at = now() WHERE id = $1`,
       [recording.id],
     );
@@ -156,8 +157,8 @@ describe('a recording that failed', () => {
 describe('a finished recording whose captured segments are gone', () => {
   let recording: LiveRecording;
   beforeAll(async () => {
-    recording = await finishedRecording(harness, hls);
-    await removeStaging(harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
+    recording = await finishedRecording(at.harness, at.hls);
+    await removeStaging(at.harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
   });
 
   it('plays from its file, and every packet of it arrives', async () => {
@@ -165,12 +166,12 @@ describe('a finished recording whose captured segments are gone', () => {
     expect(text).toContain('#EXT-X-ENDLIST');
     expect(lines[0]?.uri).toMatch(/^fragments\/0\.m4s\?v=/);
     expect(seconds(lines)).toBeCloseTo(12, 1);
-    const joined = join(dir, 'joined.mp4');
+    const joined = join(at.dir, 'joined.mp4');
     const parts = [await media(recording.id, map ?? '')];
     for (const line of lines) parts.push(await media(recording.id, line.uri));
     await writeFile(joined, Buffer.concat(parts));
-    const source = join(dir, 'source.mp4');
-    await writeFile(source, await objectBytes(harness, `${recording.streamKey}.mp4`));
+    const source = join(at.dir, 'source.mp4');
+    await writeFile(source, await objectBytes(at.harness, `${recording.streamKey}.mp4`));
     const hashesOf = async (file: string) =>
       (await packets(file, { hash: true })).map((stream) => ({
         ...stream,
@@ -181,16 +182,16 @@ describe('a finished recording whose captured segments are gone', () => {
   });
 
   it('has no segments any more, and says so', async () => {
-    const { rows } = await harness.context.db.query<{ id: number }>(
+    const { rows } = await at.harness.context.db.query<{ id: number }>(
       'SELECT id FROM recording_segments WHERE recording_id = $1 LIMIT 1',
       [recording.id],
     );
-    const answer = await call('GET', `/recording/${recording.id}/segments/${rows[0]?.id}.ts`);
+    const answer = await at.call('GET', `/recording/${recording.id}/segments/${rows[0]?.id}.ts`);
     expect(answer.status).toBe(404);
   });
 
   it('never mixes fragments of two files', async () => {
-    const answer = await call('GET', `/recording/${recording.id}/fragments/0.m4s`, { query: { v: 'another' } });
+    const answer = await at.call('GET', `/recording/${recording.id}/fragments/0.m4s`, { query: { v: 'another' } });
     expect(answer.status).toBe(404);
     expect(answer.json.error).toMatch(/made anew/);
   });
@@ -198,7 +199,7 @@ describe('a finished recording whose captured segments are gone', () => {
   it.each(['fragments/99.m4s', 'fragments/x.m4s', 'fragments/0.mp4', 'segments/1', 'segments/..%2f.ts'])(
     'has no %s',
     async (path) => {
-      expect((await call('GET', `/recording/${recording.id}/${path}`)).status).toBe(404);
+      expect((await at.call('GET', `/recording/${recording.id}/${path}`)).status).toBe(404);
     },
   );
 });

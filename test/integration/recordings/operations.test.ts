@@ -1,14 +1,13 @@
 /** Retention, the greatest length of a recording, and metrics, on the embedded back ends. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
 import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
+import { newStream, type StreamIds, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { waitFor } from '../../support/wait.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -21,20 +20,10 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-const newStream = () => ({ streamId: randomUUID(), streamKey: `key-${randomUUID().slice(0, 8)}` });
-
-async function upload(streamKey: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    const key = `${streamKey}/${basename(path)}`;
-    await harness.store.put('live-segments', key, await readFile(path), 'video/mp2t');
-    await captureNotified(harness.context, [key]);
-  }
-}
-
-async function record(): Promise<{ streamId: string; streamKey: string }> {
+async function record(): Promise<StreamIds> {
   const stream = newStream();
   await harness.tell('stream.started', stream);
-  await upload(stream.streamKey, hls.segments);
+  await upload(harness, stream.streamKey, hls.segments);
   await harness.tell('stream.ended', stream);
   await harness.drain();
   return stream;
@@ -79,11 +68,16 @@ describe('a recording that reaches MAX_RECORDING_DURATION', () => {
   it('is completed, and the stream goes on in the next recording', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream, new Date(Date.now() - 3_600_000));
-    await upload(stream.streamKey, hls.segments.slice(0, 2));
+    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
     const limited = harness.variant({ MAX_RECORDING_DURATION: '30m' });
     await splitLongRecordings(limited);
     await splitLongRecordings(limited);
-    await upload(stream.streamKey, hls.segments.slice(2));
+    // Stores tell times in whole seconds: a segment of the same second as the cut may be on either side of it.
+    const cutAtMs = Date.now();
+    await waitFor('the next second', () => Math.floor(Date.now() / 1000) > Math.floor(cutAtMs / 1000), {
+      withinMs: 5000,
+    });
+    await upload(harness, stream.streamKey, hls.segments.slice(2));
     await harness.tell('stream.ended', stream);
     await harness.drain();
 

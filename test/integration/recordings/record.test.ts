@@ -1,20 +1,12 @@
 /** From webhook to MP4 on the embedded back ends, message by message. */
-import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { getRecording } from '../../../lib/recordings/read-recordings.ts';
 import { retryRecording } from '../../../lib/recordings/remake.ts';
-import {
-  assertFaststart,
-  comparePackets,
-  fullDecode,
-  type Hls,
-  makeHls,
-  packets,
-  referenceRemux,
-} from '../../support/media/index.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import { expectExact, newStream, put, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
@@ -28,34 +20,6 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-const newStream = () => ({ streamId: randomUUID(), streamKey: `key-${randomUUID().slice(0, 8)}` });
-
-async function upload(streamKey: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await harness.store.put('live-segments', `${streamKey}/${basename(path)}`, await readFile(path), 'video/mp2t');
-  }
-}
-
-async function recordingOf(streamId: string) {
-  const [row] = await harness.context.recordings.list({ limit: 1, streamId });
-  if (!row) throw new Error('there is no recording');
-  return row;
-}
-
-async function download(filePath: string): Promise<string> {
-  const fetched = await harness.store.get('recordings', filePath.replace(/^recordings\//, ''), 30_000);
-  const path = join(harness.env.SCRATCH_DIR ?? '', `../${randomUUID()}.mp4`);
-  await writeFile(path, fetched.bytes);
-  return path;
-}
-
-async function expectExact(filePath: string, segments: readonly string[]): Promise<void> {
-  const file = await download(filePath);
-  await assertFaststart(file);
-  await fullDecode(file);
-  expect(comparePackets(await packets(file), await packets(await referenceRemux(segments)))).toEqual([]);
-}
-
 const notify = (streamKey: string, paths: readonly string[]) =>
   captureNotified(
     harness.context,
@@ -66,18 +30,18 @@ describe('a stream from its start to its end', () => {
   it('becomes an MP4 whose every packet is that of a single-pass remux', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, [...hls.segments, hls.playlist]);
+    await put(harness, stream.streamKey, [...hls.segments, hls.playlist]);
     await harness.drain();
     await harness.tell('stream.ended', stream);
     await harness.drain();
 
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row).toMatchObject({
       status: 'completed',
       filePath: `recordings/${stream.streamKey}.mp4`,
       durationSeconds: 12,
     });
-    await expectExact(row.filePath, hls.segments);
+    await expectExact(harness, row.filePath, hls.segments);
     const stored = await harness.store.head('recordings', `${stream.streamKey}.mp4`);
     expect(row.fileSizeBytes).toBe(stored?.size);
     await expect(getRecording(harness.context, row.id)).resolves.toMatchObject({
@@ -91,7 +55,7 @@ describe('a stream from its start to its end', () => {
     const at = new Date();
     await harness.tell('stream.started', stream, at);
     await harness.tell('stream.started', stream, at);
-    await upload(stream.streamKey, [...hls.segments, hls.playlist]);
+    await put(harness, stream.streamKey, [...hls.segments, hls.playlist]);
     await notify(stream.streamKey, hls.segments);
     await notify(stream.streamKey, hls.segments);
     const end = new Date();
@@ -104,56 +68,56 @@ describe('a stream from its start to its end', () => {
 
     const rows = await harness.context.recordings.list({ limit: 10, streamId: stream.streamId });
     expect(rows).toMatchObject([{ status: 'completed' }]);
-    await expectExact(rows[0]?.filePath ?? '', hls.segments);
+    await expectExact(harness, rows[0]?.filePath ?? '', hls.segments);
   });
 
   it('is the same when its start was never told', async () => {
     const stream = newStream();
-    await upload(stream.streamKey, [...hls.segments, hls.playlist]);
+    await put(harness, stream.streamKey, [...hls.segments, hls.playlist]);
     await harness.tell('stream.ended', stream);
     await harness.drain();
 
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row).toMatchObject({ status: 'completed', startSource: 'ended-event' });
-    await expectExact(row.filePath, hls.segments);
+    await expectExact(harness, row.filePath, hls.segments);
   });
 
   it('is the same when the packager keeps no more than three segments', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
     for (const [index, path] of hls.segments.entries()) {
-      await upload(stream.streamKey, [path]);
+      await put(harness, stream.streamKey, [path]);
       await notify(stream.streamKey, [path]);
       const old = hls.segments[index - 3];
       if (old) await harness.store.remove('live-segments', [`${stream.streamKey}/${basename(old)}`]);
     }
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
 
   it('is the same with its segments told in reverse order', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, hls.segments);
+    await put(harness, stream.streamKey, hls.segments);
     await notify(stream.streamKey, hls.segments.toReversed());
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
 
   it('takes a last segment that comes after the end was told', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, hls.segments.slice(0, -1));
+    await put(harness, stream.streamKey, hls.segments.slice(0, -1));
     await harness.tell('stream.ended', stream);
     const [message] = harness.queues.messages.filter((queued) => queued.kind === 'advance');
     expect(message).toBeDefined();
     await advanceRecording(harness.context, message?.recordingId ?? '', () => 60_000);
-    expect(await recordingOf(stream.streamId)).toMatchObject({ status: 'processing' });
-    await upload(stream.streamKey, hls.segments.slice(-1));
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'processing' });
+    await put(harness, stream.streamKey, hls.segments.slice(-1));
     await harness.drain();
-    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
 });
 
@@ -162,12 +126,12 @@ describe('a segment that is not there', () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
     const present = hls.segments.filter((_, index) => index !== 2);
-    await upload(stream.streamKey, [...present, hls.playlist]);
+    await put(harness, stream.streamKey, [...present, hls.playlist]);
     await harness.drain();
     await harness.tell('stream.ended', stream);
     await harness.drain();
 
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row).toMatchObject({ status: 'completed', durationSeconds: 10 });
     const ledger = await harness.context.segments.list(row.id);
     expect(ledger.filter((segment) => segment.state === 'missing')).toMatchObject([
@@ -182,19 +146,22 @@ describe('a segment that is not there', () => {
   it('makes the recording anew when it comes after completion, under the same key', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, hls.segments.slice(0, -1));
+    await put(harness, stream.streamKey, hls.segments.slice(0, -1));
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    const first = await recordingOf(stream.streamId);
+    const first = await recordingOf(harness, stream.streamId);
     expect(first).toMatchObject({ status: 'completed', durationSeconds: 10 });
 
-    await upload(stream.streamKey, hls.segments.slice(-1));
+    await put(harness, stream.streamKey, hls.segments.slice(-1));
     await notify(stream.streamKey, hls.segments.slice(-1));
-    expect(await recordingOf(stream.streamId)).toMatchObject({ status: 'processing', filePath: first.filePath });
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({
+      status: 'processing',
+      filePath: first.filePath,
+    });
     await harness.drain();
-    const second = await recordingOf(stream.streamId);
+    const second = await recordingOf(harness, stream.streamId);
     expect(second).toMatchObject({ status: 'completed', filePath: first.filePath, durationSeconds: 12, generation: 2 });
-    await expectExact(second.filePath, hls.segments);
+    await expectExact(harness, second.filePath, hls.segments);
   });
 });
 
@@ -202,18 +169,18 @@ describe('a segment that was given up', () => {
   it('fills its gap when it comes after all, even after completion', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, [...hls.segments.filter((_, index) => index !== 2), hls.playlist]);
+    await put(harness, stream.streamKey, [...hls.segments.filter((_, index) => index !== 2), hls.playlist]);
     await harness.drain();
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    expect(await recordingOf(stream.streamId)).toMatchObject({ status: 'completed', durationSeconds: 10 });
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'completed', durationSeconds: 10 });
 
-    await upload(stream.streamKey, hls.segments.slice(2, 3));
+    await put(harness, stream.streamKey, hls.segments.slice(2, 3));
     await notify(stream.streamKey, hls.segments.slice(2, 3));
     await harness.drain();
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row).toMatchObject({ status: 'completed', durationSeconds: 12, generation: 2 });
-    await expectExact(row.filePath, hls.segments);
+    await expectExact(harness, row.filePath, hls.segments);
   });
 });
 
@@ -221,14 +188,14 @@ describe('segments in folders of variants', () => {
   it('stay out where there are segments above them', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, [...hls.segments, hls.playlist]);
+    await put(harness, stream.streamKey, [...hls.segments, hls.playlist]);
     const variant = `${stream.streamKey}/360p/${basename(hls.segments[0] ?? '')}`;
     await harness.store.put('live-segments', variant, await readFile(hls.segments[0] ?? ''), 'video/mp2t');
     await captureNotified(harness.context, [variant]);
     await notify(stream.streamKey, hls.segments);
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
 });
 
@@ -238,36 +205,36 @@ describe('a stream key that streams again', () => {
     const second = { ...newStream(), streamKey: first.streamKey };
     const other = await makeHls({ seconds: 6, segmentSeconds: 2, fps: '25', audio: [{ codec: 'aac' }] });
     await harness.tell('stream.started', first);
-    await upload(first.streamKey, hls.segments);
+    await put(harness, first.streamKey, hls.segments);
     await notify(first.streamKey, hls.segments);
     await harness.tell('stream.ended', first);
     await harness.drain();
     const startedAt = new Date();
     await harness.tell('stream.started', second, startedAt);
-    await upload(first.streamKey, other.segments);
+    await put(harness, first.streamKey, other.segments);
     await harness.drain();
     await harness.tell('stream.ended', second);
     await harness.drain();
 
-    const [a, b] = [await recordingOf(first.streamId), await recordingOf(second.streamId)];
+    const [a, b] = [await recordingOf(harness, first.streamId), await recordingOf(harness, second.streamId)];
     expect([a.status, b.status]).toEqual(['completed', 'completed']);
     expect(a.filePath).toBe(`recordings/${first.streamKey}.mp4`);
     expect(b.filePath).toBe(
       `recordings/${first.streamKey}-${startedAt.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z.mp4`,
     );
-    await expectExact(a.filePath, hls.segments);
-    await expectExact(b.filePath, other.segments);
+    await expectExact(harness, a.filePath, hls.segments);
+    await expectExact(harness, b.filePath, other.segments);
   });
 
   it('does not replace an object that no recording owns', async () => {
     const stream = newStream();
     await harness.store.put('recordings', `${stream.streamKey}.mp4`, Buffer.from('precious'), 'video/mp4');
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, hls.segments);
+    await put(harness, stream.streamKey, hls.segments);
     await harness.tell('stream.ended', stream);
     await harness.drain();
 
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row.filePath).toMatch(/-\d{8}T\d{6}Z\.mp4$/);
     const old = await harness.store.get('recordings', `${stream.streamKey}.mp4`, 5000);
     expect(Buffer.from(old.bytes).toString()).toBe('precious');
@@ -280,19 +247,19 @@ describe('a stream without usable segments', () => {
     await harness.tell('stream.started', stream);
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    const row = await recordingOf(stream.streamId);
+    const row = await recordingOf(harness, stream.streamId);
     expect(row).toMatchObject({ status: 'failed', failureCode: 'NO_SEGMENTS', completedAt: expect.any(Date) });
 
-    await upload(stream.streamKey, hls.segments);
+    await put(harness, stream.streamKey, hls.segments);
     await retryRecording(harness.context, row.id);
     await harness.drain();
-    await expectExact((await recordingOf(stream.streamId)).filePath, hls.segments);
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
 
   it('leaves out what is no transport stream, with the reason in the ledger', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    await upload(stream.streamKey, hls.segments);
+    await put(harness, stream.streamKey, hls.segments);
     await harness.store.put(
       'live-segments',
       `${stream.streamKey}/segment_006.ts`,
@@ -302,8 +269,8 @@ describe('a stream without usable segments', () => {
     await harness.store.put('live-segments', `${stream.streamKey}/segment_007.ts`, new Uint8Array(), 'video/mp2t');
     await harness.tell('stream.ended', stream);
     await harness.drain();
-    const row = await recordingOf(stream.streamId);
-    await expectExact(row.filePath, hls.segments);
+    const row = await recordingOf(harness, stream.streamId);
+    await expectExact(harness, row.filePath, hls.segments);
     const rejected = (await harness.context.segments.list(row.id)).filter((segment) => segment.state === 'rejected');
     expect(rejected.map((segment) => segment.reason?.split(':')[0]).sort()).toEqual([
       'SEGMENT_EMPTY',

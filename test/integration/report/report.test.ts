@@ -5,8 +5,8 @@ import { hashFiles } from '../../../lib/recordings/report-hash.ts';
 import { reportSchema } from '../../../lib/recordings/report-schemas.ts';
 import { type Caller, callerOf } from '../../support/lambda.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
+import { finishedRecording, objectBytes, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { finishedRecording, objectBytes, startRecording } from '../playback/recorded.ts';
 
 let harness: Harness;
 let hls: Hls;

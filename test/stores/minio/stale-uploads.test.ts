@@ -2,17 +2,9 @@
  * MinIO deletes an upload some time after its creation (24 h, MINIO_API_STALE_UPLOADS_EXPIRY), used or not: the upload of
  * a longer stream is lost while it is live.
  */
-
+import { expectExact, makeLongStream, newStream, recordingOf, SMALL_PARTS, upload } from '../../support/recorded.ts';
 import { startHarness } from '../../support/service-harness.ts';
 import { startMinio } from '../../support/stores/minio.ts';
-import {
-  expectExact,
-  makeLongStream,
-  newStream,
-  recordingOf,
-  SMALL_PARTS,
-  upload,
-} from '../../support/stores/recording-contract.ts';
 import { waitFor } from '../../support/wait.ts';
 
 it('a recording whose upload MinIO has deleted while it was live is exact: it is made anew from staging', async () => {

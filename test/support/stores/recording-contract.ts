@@ -2,75 +2,23 @@
  * A recording from its webhook to its MP4 on a real store, message by message: what of the engine depends on how a
  * store completes, loses and replaces. Exact means every packet, by content, of a single-pass remux.
  */
-import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
-import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
 import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import type { Hls } from '../media/index.ts';
 import {
-  assertFaststart,
-  comparePackets,
-  fullDecode,
-  type Hls,
-  makeHls,
-  packets,
-  referenceRemux,
-} from '../media/index.ts';
+  expectExact,
+  makeLongStream,
+  newStream,
+  put,
+  recordingOf,
+  SMALL_PARTS,
+  type StreamIds,
+  upload,
+} from '../recorded.ts';
 import { type Harness, startHarness } from '../service-harness.ts';
 import type { StoreServer } from './store-server.ts';
-
-export interface StreamIds {
-  readonly streamId: string;
-  readonly streamKey: string;
-}
-
-export const newStream = (): StreamIds => ({ streamId: randomUUID(), streamKey: `key-${randomUUID().slice(0, 8)}` });
-
-/** 24 s at 8 Mbit/s: four parts of 5 MiB. */
-export const makeLongStream = (): Promise<Hls> => {
-  const cbr = ['-b:v', '8M', '-minrate', '8M', '-maxrate', '8M', '-bufsize', '4M', '-x264-params', 'nal-hrd=cbr'];
-  const audio = [{ codec: 'aac' as const }];
-  return makeHls({ seconds: 24, segmentSeconds: 2, fps: '30000/1001', bframes: 2, audio, extra: cbr });
-};
-
-export const SMALL_PARTS = { PART_SIZE: String(5 * 1024 * 1024) };
-
-export async function upload(harness: Harness, streamKey: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    const key = `${streamKey}/${basename(path)}`;
-    await harness.store.put('live-segments', key, await readFile(path), 'video/mp2t');
-    await captureNotified(harness.context, [key]);
-  }
-}
-
-export async function recordingOf(harness: Harness, streamId: string) {
-  const [row] = await harness.context.recordings.list({ limit: 1, streamId });
-  if (!row) throw new Error('there is no recording');
-  return row;
-}
-
-/** The finished file is faststart, decodes without an error, and has the packets of its segments. */
-export async function expectExact(harness: Harness, filePath: string, segments: readonly string[]): Promise<void> {
-  const fetched = await harness.store.get('recordings', filePath.replace(/^recordings\//, ''), 30_000);
-  const file = join(harness.scratch, `../${randomUUID()}.mp4`);
-  await writeFile(file, fetched.bytes);
-  await assertFaststart(file);
-  await fullDecode(file);
-  expect(comparePackets(await packets(file, { hash: true }), await referenceOf(segments))).toEqual([]);
-}
-
-const references = new Map<string, ReturnType<typeof packets>>();
-
-/** Most tests record the same segments. */
-function referenceOf(segments: readonly string[]): ReturnType<typeof packets> {
-  const name = segments.join();
-  const made = references.get(name) ?? referenceRemux(segments).then((file) => packets(file, { hash: true }));
-  references.set(name, made);
-  return made;
-}
 
 export function describeRecordings(startStore: () => Promise<StoreServer>): void {
   let server: StoreServer;
@@ -185,14 +133,7 @@ export function describeRecordings(startStore: () => Promise<StoreServer>): void
   it('is found by listing alone when no notification comes', async () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
-    for (const path of [...hls.segments, hls.playlist]) {
-      await harness.store.put(
-        'live-segments',
-        `${stream.streamKey}/${basename(path)}`,
-        await readFile(path),
-        'video/mp2t',
-      );
-    }
+    await put(harness, stream.streamKey, [...hls.segments, hls.playlist]);
     await sweepRecording(harness.context, (await recordingOf(harness, stream.streamId)).id);
     const row = await finish(stream);
     expect(row.status).toBe('completed');
