@@ -1,13 +1,13 @@
 /** SQS FIFO, one group a recording: advance one recording as far as it can be. */
-import { z } from 'zod';
 import { getContext } from '../lib/composition.ts';
 import { sqsHandler } from '../lib/platform/sqs.ts';
 import { advanceRecording } from '../lib/recordings/advance.ts';
 import { deliverOutbox } from '../lib/recordings/outbox.ts';
+import { jobMessage } from '../lib/recordings/queue-messages.ts';
 
 export const handler = sqsHandler({
   service: getContext,
-  schema: z.object({ recording_id: z.uuid() }),
+  schema: jobMessage,
   concurrency: 1,
   handle: async (context, message, remainingMs) => {
     await advanceRecording(context, message.recording_id, remainingMs);

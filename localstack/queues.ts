@@ -17,8 +17,8 @@ export const JOBS_DEAD_LETTERS = 'recording-jobs-dlq.fifo';
 
 /** Dead-letter queues come first: the others refer to them. */
 export const QUEUES: readonly QueueDefinition[] = [
-  { name: SEGMENTS_DEAD_LETTERS, visibilityTimeoutSeconds: 30 },
-  { name: JOBS_DEAD_LETTERS, visibilityTimeoutSeconds: 30 },
+  { name: SEGMENTS_DEAD_LETTERS, visibilityTimeoutSeconds: 720 },
+  { name: JOBS_DEAD_LETTERS, visibilityTimeoutSeconds: 720 },
   {
     name: SEGMENTS_QUEUE,
     visibilityTimeoutSeconds: 720,

@@ -5,6 +5,7 @@
 import { startEventBridge } from './event-bridge.ts';
 import { type RunningFunctions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
+import { JOBS_DEAD_LETTERS, JOBS_QUEUE, SEGMENTS_DEAD_LETTERS, SEGMENTS_QUEUE } from './queues.ts';
 import type { Stack } from './stack.ts';
 
 export interface ServiceOptions {
@@ -64,6 +65,8 @@ export async function startService(
     sources: [
       source(environment.SEGMENTS_QUEUE_URL, 'segments', 10, SEGMENT_BATCHES_AT_ONCE),
       source(environment.JOBS_QUEUE_URL, 'finalizer', 1, options.jobsAtOnce ?? JOBS_AT_ONCE),
+      source(beside(environment.SEGMENTS_QUEUE_URL, SEGMENTS_QUEUE, SEGMENTS_DEAD_LETTERS), 'deadLetters', 10, 1),
+      source(beside(environment.JOBS_QUEUE_URL, JOBS_QUEUE, JOBS_DEAD_LETTERS), 'deadLetters', 1, 1),
     ].flatMap((one) => one ?? []),
     ...(options.poll === false ? {} : { schedule: { functionName: 'poller', everyMs: MINUTE_MS } }),
     invoke: functions.invoke,
@@ -85,6 +88,11 @@ const isWildcard = (host: string) => host === '0.0.0.0' || host === '::';
 
 function source(queueUrl: string | undefined, functionName: string, batchSize: number, concurrency: number) {
   return queueUrl ? { queueUrl, functionName, batchSize, concurrency } : undefined;
+}
+
+/** The dead letters of a queue that is named as ours are lie beside it; of others nobody told us. */
+function beside(queueUrl: string | undefined, name: string, deadLetters: string): string | undefined {
+  return queueUrl?.endsWith(`/${name}`) ? queueUrl.slice(0, -name.length) + deadLetters : undefined;
 }
 
 /** What was set explicitly wins, except for how to reach a back end that the stack itself has started. */

@@ -15,7 +15,7 @@ export interface SqsWork<Service, Message> {
   /** How many records of one batch are worked on at once. */
   readonly concurrency: number;
   /** Works on one message; throwing sends it back to the queue. `remainingMs` is the time left for the batch. */
-  readonly handle: (service: Service, message: Message, remainingMs: () => number) => Promise<void>;
+  readonly handle: (service: Service, message: Message, remainingMs: () => number, messageId: string) => Promise<void>;
 }
 
 export function sqsHandler<Service extends { readonly logger: Logger }, Message>(work: SqsWork<Service, Message>) {
@@ -51,7 +51,7 @@ async function handleRecord<Service extends { readonly logger: Logger }, Message
     return true;
   }
   try {
-    await work.handle(service, parsed.data, remainingMs);
+    await work.handle(service, parsed.data, remainingMs, record.messageId);
     return true;
   } catch (error) {
     logger.warn(

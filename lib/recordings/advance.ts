@@ -13,7 +13,8 @@ import { finishRecording } from './finish.ts';
 import type { Recording } from './recording.ts';
 import { rollRecording } from './roll.ts';
 
-const LEASE_MS = 30_000;
+/** How long a worker that died keeps others out. */
+export const LEASE_MS = 30_000;
 /** A function stops its work this long before it would be stopped. */
 const STOP_EARLY_MS = 5000;
 const BACKOFF_MIN_MS = 5000;
@@ -122,8 +123,8 @@ async function wait(context: RecordingContext, lease: Lease, at: Date, why: stri
   );
 }
 
-/** What an error means: lost lease, another attempt, or the end. */
-async function settle(context: RecordingContext, lease: Lease, error: unknown): Promise<void> {
+/** What an error means: lost lease, another attempt, or the end. The lease ends with it. */
+export async function settle(context: RecordingContext, lease: Lease, error: unknown): Promise<void> {
   const { recording, token } = lease;
   if (error instanceof LeaseLost || lease.signal.reason instanceof LeaseLost) {
     context.logger.warn(

@@ -42,3 +42,15 @@ export class ImportUnderWay extends ServiceError {
   readonly code = 'IMPORT_UNDER_WAY';
   readonly retryable = true;
 }
+
+/** Whoever worked on the recording ended in the middle of it, again and again, and could not say why. */
+export class WorkerDied extends ServiceError {
+  readonly code = 'WORKER_DIED';
+  readonly retryable = false;
+}
+
+/** What a dead letter asks for is being worked on right now. */
+export class WorkerAlive extends ServiceError {
+  readonly code = 'WORKER_ALIVE';
+  readonly retryable = true;
+}

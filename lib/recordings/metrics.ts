@@ -2,9 +2,10 @@
  * The service's metrics, read from the database: whatever the number of functions that run, there is one truth, and a
  * scrape of any of them sees it. Prometheus text for scrapers, one EMF line a minute for CloudWatch.
  */
-import { statfs } from 'node:fs/promises';
 import { Gauge, Registry } from 'prom-client';
 import { nowOf, type RecordingContext } from './context.ts';
+import type { DrainOutcome } from './dead-letters.ts';
+import { scratchUse } from './scratch.ts';
 
 /** Latencies are those of the last quarter of an hour. */
 const WINDOW_MS = 15 * 60_000;
@@ -24,9 +25,12 @@ export interface MetricsSnapshot {
   /** Recordings in `recording` for which no segment came for a minute. */
   readonly silentRecordings: number;
   readonly scratchUsedRatio: number | null;
+  /** Messages that failed on every delivery, by what became of them; and those of the last quarter of an hour. */
+  readonly deadLetters: Readonly<Record<DrainOutcome, number>>;
+  readonly recentDeadLetters: number;
 }
 
-/** Reads all metrics; four statements on indexed columns. */
+/** Reads all metrics; five statements on indexed columns. */
 export async function readMetrics(context: RecordingContext): Promise<MetricsSnapshot> {
   const now = nowOf(context);
   const since = nowOf(context, -WINDOW_MS);
@@ -54,6 +58,11 @@ export async function readMetrics(context: RecordingContext): Promise<MetricsSna
               WHERE status = 'recording' AND coalesce(last_segment_at, created_at) < $1::timestamptz - interval '1 minute') AS silent`,
     [now],
   );
+  const letters = await context.db.query<{ outcome: DrainOutcome; count: number; recent: number }>(
+    `SELECT outcome, count(*)::int AS count, count(*) FILTER (WHERE drained_at >= $1)::int AS recent FROM dead_letters GROUP BY outcome`,
+    [since],
+  );
+  const lettersOf = (outcome: DrainOutcome) => letters.rows.find((row) => row.outcome === outcome)?.count ?? 0;
   const count = (kind: string, state: string) => counts.rows.find((row) => row.kind === kind && row.state === state);
   return {
     recordings: {
@@ -75,6 +84,8 @@ export async function readMetrics(context: RecordingContext): Promise<MetricsSna
     queueAgeSeconds: Math.max(0, work.rows[0]?.age ?? 0),
     silentRecordings: work.rows[0]?.silent ?? 0,
     scratchUsedRatio: await scratchUse(context.config.SCRATCH_DIR),
+    deadLetters: { repeated: lettersOf('repeated'), failed: lettersOf('failed'), dropped: lettersOf('dropped') },
+    recentDeadLetters: letters.rows.reduce((sum, row) => sum + row.recent, 0),
   };
 }
 
@@ -82,15 +93,6 @@ interface Quantiles {
   readonly p50: number | null;
   readonly p95: number | null;
   [column: string]: unknown;
-}
-
-/** The share of the scratch disk that is used; of its parent until the first recording made the folder. */
-async function scratchUse(folder: string): Promise<number | null> {
-  for (const path of [folder, '/tmp']) {
-    const disk = await statfs(path).catch(() => null);
-    if (disk && disk.blocks > 0) return 1 - disk.bavail / disk.blocks;
-  }
-  return null;
 }
 
 /** The snapshot in Prometheus' text format. */
@@ -128,6 +130,11 @@ export function toPrometheus(snapshot: MetricsSnapshot): Promise<string> {
   ]);
   gauge('silent_recordings', 'Live recordings without a segment for a minute', [[{}, snapshot.silentRecordings]]);
   gauge('scratch_used_ratio', 'Used share of the scratch disk, 0 to 1', [[{}, snapshot.scratchUsedRatio]]);
+  gauge(
+    'dead_letters',
+    'Messages that failed on every delivery, by what became of them',
+    byState(snapshot.deadLetters, 'outcome'),
+  );
   return registry.metrics();
 }
 
@@ -144,6 +151,7 @@ export function toEmf(snapshot: MetricsSnapshot, nowMs: number): Record<string, 
     QueueAge: snapshot.queueAgeSeconds,
     SilentRecordings: snapshot.silentRecordings,
     StoredBytes: snapshot.storedBytes,
+    DeadLetters: snapshot.recentDeadLetters,
   };
   const known = Object.entries(values).filter(([, value]) => value !== null);
   const unit = (name: string) =>

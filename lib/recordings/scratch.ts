@@ -4,7 +4,8 @@
  * that no two recordings ever share a folder.
  */
 import { mkdir, rm, statfs } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import type { RecordingContext } from './context.ts';
 import type { Recording } from './recording.ts';
 
@@ -20,10 +21,11 @@ export async function withScratch<Result>(
   const folder = join(context.config.SCRATCH_DIR, basename(recording.objectKey, '.mp4'));
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await warnWhenFull(context, recording, folder);
   try {
     return await work(folder);
   } finally {
+    // Now it is at its fullest.
+    await warnWhenFull(context, recording);
     // A folder that cannot be removed is removed by the next job of this recording; the file is safe by then.
     await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
       context.logger.warn({ err: error, recording_id: recording.id }, 'Could not remove a scratch folder');
@@ -31,15 +33,19 @@ export async function withScratch<Result>(
   }
 }
 
-/** The share of the scratch disk that is used, 0 to 1. */
-export async function scratchUse(folder: string): Promise<number> {
-  const disk = await statfs(folder);
-  return disk.blocks === 0 ? 0 : 1 - disk.bavail / disk.blocks;
+/** The share of the scratch disk that is used, 0 to 1; null where it cannot be told. */
+export async function scratchUse(folder: string): Promise<number | null> {
+  // Until the first recording made the folder, the disk is that of the one above.
+  for (const path of [folder, dirname(folder), tmpdir()]) {
+    const disk = await statfs(path).catch(() => null);
+    if (disk && disk.blocks > 0) return 1 - disk.bavail / disk.blocks;
+  }
+  return null;
 }
 
-async function warnWhenFull(context: RecordingContext, recording: Recording, folder: string): Promise<void> {
-  const used = await scratchUse(folder);
-  if (used <= ALERT_SHARE) return;
+async function warnWhenFull(context: RecordingContext, recording: Recording): Promise<void> {
+  const used = await scratchUse(context.config.SCRATCH_DIR);
+  if (used === null || used <= ALERT_SHARE) return;
   context.logger.warn(
     { recording_id: recording.id, used_percent: Math.round(used * 100), folder: context.config.SCRATCH_DIR },
     'Scratch space is over 80 % full',

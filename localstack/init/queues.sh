@@ -12,8 +12,8 @@ redrive() { # dead-letter queue
 }
 
 retention='"MessageRetentionPeriod":"1209600"'
-make_queue recording-segments-dlq "{$retention}"
-make_queue recording-jobs-dlq.fifo "{$retention,\"FifoQueue\":\"true\"}"
+make_queue recording-segments-dlq "{$retention,\"VisibilityTimeout\":\"720\"}"
+make_queue recording-jobs-dlq.fifo "{$retention,\"FifoQueue\":\"true\",\"VisibilityTimeout\":\"720\"}"
 make_queue recording-segments "{$retention,\"VisibilityTimeout\":\"720\",\"RedrivePolicy\":$(redrive recording-segments-dlq)}"
 make_queue recording-jobs.fifo \
   "{$retention,\"FifoQueue\":\"true\",\"VisibilityTimeout\":\"5400\",\"RedrivePolicy\":$(redrive recording-jobs-dlq.fifo)}"

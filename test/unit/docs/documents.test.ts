@@ -48,6 +48,8 @@ describe('the Grafana dashboard', () => {
       queueAgeSeconds: 1,
       silentRecordings: 1,
       scratchUsedRatio: 0.5,
+      deadLetters: { repeated: 1, failed: 1, dropped: 1 },
+      recentDeadLetters: 1,
     };
     const exported = new Set(Array.from((await toPrometheus(snapshot)).matchAll(/^([a-z_]+)/gm), ([name]) => name));
     const asked = Array.from(read('docs/grafana.json').matchAll(/recording_[a-z_]+/g), ([name]) => name);

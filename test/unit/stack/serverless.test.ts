@@ -61,7 +61,12 @@ describe('serverless.yml', () => {
     const sources = Object.values(functions).flatMap(({ events, timeout }) =>
       events.flatMap(({ sqs }) => (sqs ? [{ ...sqs, timeout }] : [])),
     );
-    expect(sources.map(({ arn }) => arn).sort()).toEqual(['JobsQueue', 'SegmentsQueue']);
+    expect(sources.map(({ arn }) => arn).sort()).toEqual([
+      'JobsDeadLetters',
+      'JobsQueue',
+      'SegmentsDeadLetters',
+      'SegmentsQueue',
+    ]);
     for (const { arn, timeout, functionResponseType } of sources) {
       expect(queues.get(arn)?.VisibilityTimeout).toBeGreaterThanOrEqual(6 * timeout);
       expect(functionResponseType).toBe('ReportBatchItemFailures');
