@@ -73,7 +73,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
     const { part } = plan;
     const isEnd = last && countSegments(part) === plan.open;
     const done = await withScratch(context, recording, async (folder) => {
-      const rolled = await makePart(context, lease, part, state?.roll, folder);
+      using rolled = await makePart(context, lease, part, state?.roll, folder);
       if (rolled.media.length < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
       return storePart(context, lease, { recording, partNumber, part, rolled, state });
     });
