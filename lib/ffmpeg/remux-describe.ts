@@ -5,7 +5,13 @@
 import type { Piece } from '../mp4/sample-index.ts';
 import { audioFraming } from './remux-audio.ts';
 import type { RemuxMemory } from './remux-payload.ts';
-import { configOf, type RemuxContext, remuxSlice, type TrackDescription, type TrackDescriptions } from './remux-slice.ts';
+import {
+  configOf,
+  type RemuxContext,
+  remuxSlice,
+  type TrackDescription,
+  type TrackDescriptions,
+} from './remux-slice.ts';
 import { latestSets } from './stream-sets.ts';
 import type { PlannedStream, SlicePlan } from './ts-carry.ts';
 import { pesHeader } from './ts-packets.ts';

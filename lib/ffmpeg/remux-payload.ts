@@ -3,7 +3,7 @@
  * is not plain. Owns transport packets and PES headers on our own way; what the data is, is remux-video.ts and
  * remux-audio.ts.
  */
-import { PACKET, pesHeader } from './ts-packets.ts';
+import { PACKET, packetAt, pesHeader } from './ts-packets.ts';
 import { pesBytes } from './ts-scan.ts';
 
 /** Something that ffmpeg may see otherwise than we do: the slice is its, not ours. Never leaves lib/ffmpeg. */
@@ -63,6 +63,16 @@ export class PayloadReader {
     }
     if (length !== 0 && out - at !== length) throw new Declined('a PES packet of another length than it says');
     return out;
+  }
+
+  /** Where the data of the PES packet that begins in transport packet `packet` lies; behind everything where none does. */
+  dataOf(packet: number): number {
+    const at = packet * PACKET;
+    if (at >= this.#ts.length) return this.#memory.length;
+    const { payload } = packetAt(this.#ts, at);
+    const data = at + payload + this.#header(packet, at + payload, at + PACKET).headerBytes;
+    if (data + 4 > at + PACKET) throw new Declined('a PES packet whose data begins in its second packet');
+    return data;
   }
 
   #header(packet: number, payload: number, end: number) {

@@ -99,16 +99,13 @@ export function configOf({ streamType, name, descriptors }: ElementaryStream): s
 function openTrack(input: RemuxMemory, plan: SlicePlan, stream: PlannedStream, context: RemuxContext): Track {
   const { cut } = stream;
   const description = context.descriptions[cut.stream.pid];
-  if (description?.config !== configOf(cut.stream))
-    throw new Declined('a stream that is not described yet');
+  if (description?.config !== configOf(cut.stream)) throw new Declined('a stream that is not described yet');
   if (cut.taken > 0 || cut.takenBefore > 0) throw new Declined('a frame that crosses the ends of the slice');
   const columns = { dts: [], offsets: [], sizes: [], sync: [], chunkOffsets: [], chunkSamples: [] };
   const track = { stream, description, ...columns, done: 0 };
   const shift = plan.shiftSeconds * description.timescale;
   const writer = { input, plan, shift };
-  return cut.kind === 'video'
-    ? videoTrack(track, writer, context.lastDts[cut.stream.pid])
-    : audioTrack(track, writer);
+  return cut.kind === 'video' ? videoTrack(track, writer, context.lastDts[cut.stream.pid]) : audioTrack(track, writer);
 }
 
 interface Writer {
@@ -134,7 +131,9 @@ function videoTrack(columns: Columns, { input, plan, shift }: Writer, dtsBefore:
     write: (start, to, at) => {
       const from = at + SAMPLE_SLACK;
       const end = reader.gather(start.packet, to, from);
-      const sample = writeSample(input.memory, { from, to: end, at }, cut.stream.streamType, sets);
+      const zeroFollows = input.memory[reader.dataOf(to) + 2] === 0;
+      const { streamType } = cut.stream;
+      const sample = writeSample(input.memory, { from, to: end, at, streamType, sets, zeroFollows });
       const dts = plan.onSlice(start.dts);
       const offset = plan.onSlice(start.pts) - dts;
       if (offset < 0) throw new Declined('a picture shown before it is decoded');

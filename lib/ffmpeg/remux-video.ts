@@ -21,7 +21,10 @@ interface UnitRules {
   /** Bytes of a unit's header; the first bit behind it says that a slice begins a picture. */
   readonly headerBytes: number;
   readonly isKey: (type: number) => boolean;
-  readonly message: number;
+  /** Units that hold messages, where a recovery point makes a key picture as well. */
+  readonly message: number | undefined;
+  /** libavformat's parser gives the first zero of the next picture's start code to the picture before it. */
+  readonly takesNextZero: boolean;
 }
 
 const H264: UnitRules = {
@@ -34,9 +37,27 @@ const H264: UnitRules = {
   headerBytes: 1,
   isKey: (type) => type === 5,
   message: 6,
+  takesNextZero: false,
 };
 
-const RULES: ReadonlyMap<number, UnitRules> = new Map([[27, H264]]);
+const HEVC: UnitRules = {
+  typeOf: (header) => (header >> 1) & 63,
+  isSlice: (type) => type <= 9 || (type >= 16 && type <= 21),
+  before: new Set([32, 33, 34, 35, 39]),
+  behind: new Set([38, 40]),
+  delimiter: 35,
+  headerBytes: 2,
+  // Intra random access pictures (7.4.2.2).
+  isKey: (type) => type >= 16,
+  message: undefined,
+  takesNextZero: true,
+};
+
+/** By stream_type of the program map. */
+const RULES: ReadonlyMap<number, UnitRules> = new Map([
+  [27, H264],
+  [36, HEVC],
+]);
 
 /** Undefined for codecs that are left to ffmpeg. */
 export function unitRules(streamType: number): UnitRules | undefined {
@@ -48,17 +69,21 @@ export interface Sample {
   readonly sync: boolean;
 }
 
-/**
- * Turns the access unit in `memory` from `from` to `to` into a sample at `at`, which is at most SAMPLE_SLACK ahead of it.
- * @param sets the parameter sets of the track's description, base64
- * @throws {Declined}
- */
-export function writeSample(
-  memory: Buffer,
-  { from, to, at }: { from: number; to: number; at: number },
-  streamType: number,
-  sets: ReadonlySet<string>,
-): Sample {
+export interface AccessUnit {
+  readonly from: number;
+  readonly to: number;
+  /** Where its sample is to begin, at most SAMPLE_SLACK ahead of it. */
+  readonly at: number;
+  readonly streamType: number;
+  /** The parameter sets of the track's description, base64. */
+  readonly sets: ReadonlySet<string>;
+  /** The next picture's start code has four bytes; false where none follows. */
+  readonly zeroFollows: boolean;
+}
+
+/** Turns an access unit in memory into a sample. @throws {Declined} */
+export function writeSample(memory: Buffer, accessUnit: AccessUnit): Sample {
+  const { from, to, at, streamType, sets } = accessUnit;
   const rules = RULES.get(streamType);
   const codec = nalCodec(streamType);
   if (rules === undefined || codec === undefined) throw new Declined('a codec that is left to ffmpeg');
@@ -75,6 +100,7 @@ export function writeSample(
     const next = unit.indexOf(CODE, start);
     // A zero before a start code belongs to it.
     const end = next < 0 ? unit.length : unit[next - 1] === 0 ? next - 1 : next;
+    const added = next < 0 && rules.takesNextZero && accessUnit.zeroFollows ? 1 : 0;
     const type = rules.typeOf(unit[start] ?? 0);
     const isFirst = code === lead;
     if (end - start <= rules.headerBytes) throw new Declined('an empty unit');
@@ -93,8 +119,9 @@ export function writeSample(
     if (out + 4 > from + start) throw new Declined('a picture of very many units');
     const length = end - start;
     memory.copyWithin(out + 4, from + start, from + end);
-    memory.writeUInt32BE(length, out);
+    memory.writeUInt32BE(length + added, out);
     out += 4 + length;
+    if (added > 0) memory[out++] = 0;
     code = next;
   }
   if (slices === 0) throw new Declined('a PES packet without a picture');

@@ -18,6 +18,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Config } from '../platform/config.ts';
 import { ObjectMissing, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
 import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
@@ -128,13 +129,10 @@ export function createS3Client(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 3,
-    requestHandler: {
-      connectionTimeout: 3000,
-      requestTimeout: 60_000,
-      throwOnRequestTimeout: true,
-      httpsAgent: { maxSockets: 64 },
-      httpAgent: { maxSockets: 64 },
-    },
+    // Half the CPU of node:http for a segment.
+    requestHandler: new UndiciHttpHandler({
+      dispatcher: { connections: 64, connect: { timeout: 3000 }, headersTimeout: 60_000, bodyTimeout: 60_000 },
+    }),
   });
 }
 

@@ -5,7 +5,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RollState, type RunSlice, rollPart, type SegmentSource, type SliceWay } from '../../../lib/ffmpeg/roll.ts';
+import {
+  type RollState,
+  type RunSlice,
+  rollPart,
+  type SegmentSource,
+  type SliceWay,
+} from '../../../lib/ffmpeg/roll.ts';
 import { buildHead, type Head, type HeadPart } from '../../../lib/mp4/head.ts';
 import { ffmpegBinary } from '../../support/media/index.ts';
 
