@@ -64,11 +64,7 @@ export async function runStoreTests(run, names, words) {
   return runTests(run, ['--selectProjects', 'stores', '--runInBand', paths, ...words]);
 }
 
-/** A path among the arguments is a test to run. Jest itself would take it for one more value of the option before it. */
-const asArguments = (words) => words.map((word) => (/[/.]/.test(word) && !word.startsWith('-') ? `--testPathPatterns=${word}` : word));
-
-async function runJest(run, words, countsFile) {
-  const args = asArguments(words);
+async function runJest(run, args, countsFile) {
   const reporters = ['--reporters=default', `--reporters=${path.join(import.meta.dirname, 'count-reporter.mjs')}`];
   /** @type {NodeJS.Timeout | undefined} */
   let watch;
