@@ -12,9 +12,9 @@ import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { buildWeb } from '../../../scripts/build-web.ts';
 import { type Answer, type Caller, callerOf, type Request } from '../../support/lambda.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
+import { finishedRecording, type LiveRecording, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 import { startVodService, type VodServiceStandIn } from '../../support/vod-service.ts';
-import { finishedRecording, type LiveRecording, startRecording } from '../playback/recorded.ts';
 
 const TOKEN = 'token-of-a-user';
 const STRANGER = '203.0.113.9';
