@@ -3,7 +3,7 @@
  * (ETSI TS 102 366). Owns one question: where, behind a cut between two PES packets, does the next frame begin?
  */
 
-type FrameLength = (bytes: Uint8Array, at: number) => number;
+export type FrameLength = (bytes: Uint8Array, at: number) => number;
 
 /** Bytes that must be there to tell a frame's length. */
 const HEADER = 7;
