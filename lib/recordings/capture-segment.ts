@@ -110,7 +110,9 @@ async function findOwner(
   const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
   if (mine) return { recordingId: mine.recordingId, isCaptured: true };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
-  const modifiedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
+  // Which broadcast it is of says the time at which it was written: it may have waited for its upload.
+  const storedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
+  const modifiedAtMs = Math.min(storedAtMs, fetched.writtenAtMs ?? storedAtMs);
   // A recording that was cut at its greatest length has no late rest: what follows continues it exactly, and is the next's.
   const open = candidates.filter(
     (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),

@@ -16,6 +16,8 @@ export interface ObjectRequest {
   readonly key: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** Further headers, in small letters. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly abortSignal?: AbortSignal;
 }
@@ -96,6 +98,7 @@ export class ObjectRequests {
       host,
       'x-amz-content-sha256': payloadHash ?? EMPTY_HASH,
       ...(contentType ? { 'content-type': contentType } : {}),
+      ...request.headers,
       ...(body ? { 'content-length': String(body.length) } : {}),
     };
     const plain = { method, protocol, hostname, path, query, headers, ...(port === undefined ? {} : { port }) };

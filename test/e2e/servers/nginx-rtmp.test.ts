@@ -75,6 +75,7 @@ onNginx('a stream that is published to nginx-rtmp', () => {
   it.concurrent('is two recordings where its publisher comes back, each of them exact', async () => {
     const key = newKey();
     expect((await publish(key, 5).ended).code).toBe(0);
+    await waitFor('the end of the first', () => bodiesOf(key).length === 2 || undefined, { withinMs: 20_000 });
     const first = await filesOf(key);
     // nginx goes on with its numbers, and its playlist still names what was before.
     expect((await publish(key, 5).ended).code).toBe(0);

@@ -102,3 +102,27 @@ it('that is captured twice counts as once: it does not put off the end', async (
   expect(before).not.toBeNull();
   expect(await lastSegmentAt()).toEqual(before);
 });
+
+it.each([
+  ['was written before its end', true],
+  ['is written after the next start', false],
+])(
+  'a short last segment that is uploaded after the next start, and %s, goes where it was written',
+  async (_, before) => {
+    const short = await makeHls({ ...SHAPE, seconds: 5 });
+    const stream = { streamId: randomUUID(), streamKey: `key-${randomUUID().slice(0, 8)}` };
+    await harness.tell('stream.started', stream);
+    await upload(stream.streamKey, short.segments.slice(0, 2), 0);
+    await captureNotified(harness.context, [`${stream.streamKey}/0.ts`, `${stream.streamKey}/1.ts`]);
+    const writtenBefore = Date.now();
+    await harness.tell('stream.ended', stream);
+    await harness.tell('stream.started', stream);
+    const last = await readFile(short.segments[2] ?? '');
+    const options = { writtenAtMs: before ? writtenBefore : Date.now() };
+    await harness.store.put('live-segments', `${stream.streamKey}/2.ts`, last, 'video/mp2t', options);
+    await captureNotified(harness.context, [`${stream.streamKey}/2.ts`]);
+    const [two, one] = await harness.context.recordings.list({ limit: 10, streamId: stream.streamId });
+    const captured = async (id: string | undefined) => (await harness.context.segments.list(id ?? '')).length;
+    expect([await captured(one?.id), await captured(two?.id)]).toEqual(before ? [3, 0] : [2, 1]);
+  },
+);
