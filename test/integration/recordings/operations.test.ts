@@ -1,5 +1,6 @@
 /** Retention, the greatest length of a recording, and metrics, on the embedded back ends. */
 import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../../lib/platform/clock.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
@@ -134,5 +135,15 @@ describe('metrics', () => {
       _aws: { Timestamp: Date.UTC(2025, 9, 5) },
       FinishLatencyP95: snapshot.finishSeconds.p95,
     });
+  });
+
+  it('are of the last quarter of an hour where the ledger would have to be read whole', async () => {
+    await record();
+    const later = await readMetrics(
+      harness.variant({}, { clock: { ...systemClock, now: () => Date.now() + 16 * 60_000 } }),
+    );
+    expect(later.segments).toEqual({ captured: 0, missing: 0, rejected: 0, late: 0 });
+    expect([later.capturedBytes, later.finishSeconds.p95]).toEqual([0, null]);
+    expect(later.recordings.completed).toBeGreaterThan(0);
   });
 });
