@@ -7,8 +7,9 @@ import { Declined } from './remux-payload.ts';
 
 export interface AudioFraming {
   readonly lengthOf: (bytes: Uint8Array, at: number) => number;
-  /** What of a header describes the decoder: the same in all frames of a track, as text. */
+  /** What of a header describes the decoder, the same in all frames of a track: as text, and compared with it. */
   readonly signatureOf: (bytes: Uint8Array, at: number) => string;
+  readonly matcherOf: (signature: string) => (bytes: Uint8Array, at: number) => boolean;
   /** Bytes of a frame that are not in its sample. @throws {Declined} */
   readonly headerBytes: (bytes: Uint8Array, at: number) => number;
 }
@@ -30,6 +31,10 @@ export function audioFraming(streamName: string): AudioFraming | undefined {
   return {
     lengthOf,
     signatureOf: (bytes, at) => Buffer.from(mask.map((bits, i) => bits & (bytes[at + i] ?? 0))).toString('hex'),
+    matcherOf: (signature) => {
+      const wanted = Buffer.from(signature, 'hex');
+      return (bytes, at) => wanted.every((value, i) => ((bytes[at + i] ?? 0) & (mask[i] ?? 0)) === value);
+    },
     headerBytes: streamName === 'AAC' ? adtsHeaderBytes : () => 0,
   };
 }
@@ -44,21 +49,21 @@ function adtsHeaderBytes(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * The frames that fill `bytes` from one position to another exactly: what each is to be, in order.
+ * Finds the frames that fill `bytes` from one position to another exactly, and tells what each is to be, in order.
  * @throws {Declined} where they do not, or one is of another configuration
  */
-export function* framesIn(
+export function eachFrame(
   bytes: Uint8Array,
-  from: number,
-  to: number,
+  { from, to }: { readonly from: number; readonly to: number },
   framing: AudioFraming,
-  signature: string,
-): Generator<{ readonly from: number; readonly to: number }> {
+  matches: (bytes: Uint8Array, at: number) => boolean,
+  tell: (from: number, to: number) => void,
+): void {
   for (let at = from; at < to; ) {
     const length = framing.lengthOf(bytes, at);
     if (length === 0 || at + length > to) throw new Declined('sound whose frames cross PES packets');
-    if (framing.signatureOf(bytes, at) !== signature) throw new Declined('sound of another configuration');
-    yield { from: at + framing.headerBytes(bytes, at), to: at + length };
+    if (!matches(bytes, at)) throw new Declined('sound of another configuration');
+    tell(at + framing.headerBytes(bytes, at), at + length);
     at += length;
   }
 }

@@ -4,7 +4,7 @@
  * else it declines. Owns the order of the media bytes and the index of the samples.
  */
 import type { Piece } from '../mp4/sample-index.ts';
-import { audioFraming, framesIn } from './remux-audio.ts';
+import { audioFraming, eachFrame } from './remux-audio.ts';
 import { Declined, PayloadReader, type RemuxMemory } from './remux-payload.ts';
 import { afterFrame, toTimescale } from './remux-times.ts';
 import { SAMPLE_SLACK, unitRules, writeSample } from './remux-video.ts';
@@ -158,6 +158,7 @@ function audioTrack(columns: Columns, { input, plan, shift }: Writer): Track {
   // Above 90 kHz ffmpeg smooths the times (av_rescale_delta).
   if (framing === undefined || frame === 0 || timescale > 90_000)
     throw new Declined(`${cut.stream.name}, which is left to ffmpeg`);
+  const matches = framing.matcherOf(description.signature);
   const reader = new PayloadReader(input, cut.stream.pid);
   return {
     ...columns,
@@ -167,13 +168,13 @@ function audioTrack(columns: Columns, { input, plan, shift }: Writer): Track {
       let out = at;
       // The stream's own clock, or a whole number of periods of the rounding away from it.
       let ticks = plan.onSlice(start.pts) - plan.addTicks;
-      for (const found of framesIn(input.memory, at, end, framing, description.signature)) {
-        input.memory.copyWithin(out, found.from, found.to);
-        const size = found.to - found.from;
-        out += size;
-        add(columns, { dts: toTimescale(ticks + plan.addTicks, timescale) + shift, offset: 0, size, sync: true });
+      eachFrame(input.memory, { from: at, to: end }, framing, matches, (from, to) => {
+        input.memory.copyWithin(out, from, to);
+        out += to - from;
+        const dts = toTimescale(ticks + plan.addTicks, timescale) + shift;
+        add(columns, { dts, offset: 0, size: to - from, sync: true });
         ticks = afterFrame(ticks, frame, timescale);
-      }
+      });
       return out;
     },
     tail: () => frame,

@@ -1,4 +1,4 @@
-import { audioFraming, framesIn } from '../../../lib/ffmpeg/remux-audio.ts';
+import { audioFraming, eachFrame } from '../../../lib/ffmpeg/remux-audio.ts';
 import { Declined } from '../../../lib/ffmpeg/remux-payload.ts';
 import { afterFrame, toTimescale } from '../../../lib/ffmpeg/remux-times.ts';
 import { SAMPLE_SLACK, writeSample } from '../../../lib/ffmpeg/remux-video.ts';
@@ -108,7 +108,10 @@ describe('sound', () => {
   const split = (bytes: readonly number[]) => {
     if (framing === undefined) throw new Error('no framing of AAC');
     const buffer = Buffer.from(bytes);
-    return [...framesIn(buffer, 0, buffer.length, framing, framing.signatureOf(buffer, 0))];
+    const found: { from: number; to: number }[] = [];
+    const matches = framing.matcherOf(framing.signatureOf(buffer, 0));
+    eachFrame(buffer, { from: 0, to: buffer.length }, framing, matches, (from, to) => found.push({ from, to }));
+    return found;
   };
 
   it('is cut into frames without their headers, with a checksum or without', () => {
