@@ -14,6 +14,8 @@ export interface KeptLog {
   readonly lines: LogLine[];
   /** Everything that was written, as it was written. */
   text(): string;
+  /** The messages of lines that have a stream key in them, but for the specified one that names the finished file. */
+  revealing(streamKey: string): string[];
 }
 
 export function keepLog(config: Config, level = 'info'): KeptLog {
@@ -23,5 +25,15 @@ export function keepLog(config: Config, level = 'info'): KeptLog {
     written.push(line);
     lines.push(JSON.parse(line) as LogLine);
   };
-  return { logger: createLogger(level, keyFoldersOf(config), { write }), lines, text: () => written.join('') };
+  const revealing = (streamKey: string) =>
+    written
+      .filter((line) => line.includes(streamKey))
+      .map((line) => (JSON.parse(line) as LogLine).message)
+      .filter((message) => !message.startsWith('✅ Recording completed: '));
+  return {
+    logger: createLogger(level, keyFoldersOf(config), { write }),
+    lines,
+    text: () => written.join(''),
+    revealing,
+  };
 }

@@ -66,6 +66,7 @@ it('a restart while segments are captured and the file is made loses nothing, an
   const row = await recording.row();
   expect(row).toMatchObject({ status: 'completed', generation: 1 });
   await expectExact(harness, row.filePath, hls.segments);
+  expect(service.log.revealing(recording.streamKey)).toEqual([]);
 });
 
 it('a webhook that comes meanwhile is refused, so that its sender repeats it, and told again it counts', async () => {

@@ -66,6 +66,7 @@ it('an ffmpeg that is missing is named with the places that were looked in, and 
   const row = await recording.row();
   expect(row).toMatchObject({ status: 'completed', failureCode: null });
   await expectExact(harness, row.filePath, hls.segments);
+  expect(service.log.revealing(recording.streamKey)).toEqual([]);
 });
 
 it('an ffmpeg that vanishes after it was found is looked for again', async () => {

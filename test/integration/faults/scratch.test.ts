@@ -105,6 +105,7 @@ it('that fills under ffmpeg stops the parts of a live recording, which goes on w
   service.later(1000);
   await service.monitor();
   await expectExact(harness, (await recording.row()).filePath, hls.segments);
+  expect(service.log.revealing(recording.streamKey)).toEqual([]);
 });
 
 it('that fills under the service itself keeps an ended recording waiting, which is exact when it is freed', async () => {
@@ -131,6 +132,7 @@ it('that fills under the service itself keeps an ended recording waiting, which 
   await disk?.resize(64);
   await service.monitor();
   await expectExact(harness, (await recording.row()).filePath, segments);
+  expect(service.log.revealing(recording.streamKey)).toEqual([]);
 });
 
 describe('scratch space', () => {

@@ -1,9 +1,11 @@
 /** A recording for which nothing comes any more and whose end nobody tells. */
 
+import { resumeStale } from '../../../lib/recordings/resume-stale.ts';
 import { serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
-import { expectExact, startRecording } from '../../support/recorded.ts';
+import { expectExact, put, type StreamIds, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { nextSecond } from '../../support/wait.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -52,3 +54,34 @@ it('fails with the reason where nothing ever came', async () => {
   await service.monitor();
   expect(await recording.row()).toMatchObject({ status: 'failed', endSource: 'stale', failureCode: 'NO_SEGMENTS' });
 });
+
+it('goes on in the next recording when segments come again, with nobody telling a start', async () => {
+  const service = serviceWith(harness, { LATE_SEGMENT_WINDOW: '0s' });
+  const recording = await startRecording(harness, hls);
+  await recording.upload(0, 1);
+  await harness.context.db.query(
+    `UPDATE recordings SET last_segment_at = last_segment_at - interval '6 minutes', created_at = created_at - interval '6 minutes',
+            started_at = started_at - interval '6 minutes' WHERE id = $1`,
+    [recording.id],
+  );
+  await service.monitor();
+  expect(await recording.row()).toMatchObject({ status: 'completed', endSource: 'stale' });
+  await resumeStale(service.context);
+  expect(await rowsOf(recording)).toHaveLength(1);
+
+  await nextSecond();
+  await nextSecond();
+  await put(harness, recording.streamKey, hls.segments.slice(2));
+  await resumeStale(service.context);
+  await resumeStale(service.context);
+  expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);
+  await harness.tell('stream.ended', recording);
+  service.later(1000);
+  await service.monitor();
+  const [next, first] = await rowsOf(recording);
+  expect(next?.status).toBe('completed');
+  await expectExact(harness, first?.filePath ?? '', hls.segments.slice(0, 2));
+  await expectExact(harness, next?.filePath ?? '', hls.segments.slice(2));
+});
+
+const rowsOf = ({ streamId }: StreamIds) => harness.context.recordings.list({ limit: 10, streamId });

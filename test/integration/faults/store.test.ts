@@ -32,6 +32,7 @@ async function expectHealed(service: FaultyService, streamId: string): Promise<v
   const row = await recordingOf(harness, streamId);
   expect(row).toMatchObject({ status: 'completed', failureCode: null });
   await expectExact(harness, row.filePath, hls.segments);
+  expect(service.log.revealing(row.streamKey)).toEqual([]);
 }
 
 describe('a store that is down', () => {

@@ -8,7 +8,7 @@ import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { newStream, type StreamIds, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { waitFor } from '../../support/wait.ts';
+import { nextSecond } from '../../support/wait.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -73,11 +73,7 @@ describe('a recording that reaches MAX_RECORDING_DURATION', () => {
     const limited = harness.variant({ MAX_RECORDING_DURATION: '30m' });
     await splitLongRecordings(limited);
     await splitLongRecordings(limited);
-    // Stores tell times in whole seconds: a segment of the same second as the cut may be on either side of it.
-    const cutAtMs = Date.now();
-    await waitFor('the next second', () => Math.floor(Date.now() / 1000) > Math.floor(cutAtMs / 1000), {
-      withinMs: 5000,
-    });
+    await nextSecond();
     await upload(harness, stream.streamKey, hls.segments.slice(2));
     await harness.tell('stream.ended', stream);
     await harness.drain();
