@@ -75,6 +75,7 @@ it('goes on in the next recording when segments come again, with nobody telling 
   await resumeStale(service.context);
   await resumeStale(service.context);
   expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);
+  await service.monitor();
   await harness.tell('stream.ended', recording);
   service.later(1000);
   await service.monitor();
