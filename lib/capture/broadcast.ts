@@ -35,6 +35,10 @@ export interface Candidate {
   readonly nextFirstDts90k?: number | null;
   /** Whether it has captured an object of this very key (with another ETag); undefined if unknown. */
   readonly hasKey?: boolean;
+  /** Where the media of that object begins. */
+  readonly keyFirstDts90k?: number | null;
+  /** Its end as it was told, which may have been heard later. */
+  readonly toldEndMs?: number | null;
 }
 
 export interface AssignOptions {
@@ -77,7 +81,7 @@ export function assignSegment(
   const rest = earlier.find((one) => belongsToEarlier(segment, one, newest, endGraceMs));
   if (rest !== undefined) return { recordingId: rest.id };
   if (isWithin(segment, newest)) return { recordingId: newest.id };
-  return isLateRest(segment, newest, endGraceMs) ? { recordingId: newest.id } : { ignore: 'after-end' };
+  return isLateRest(segment, newest, endGraceMs, clockSlackMs) ? { recordingId: newest.id } : { ignore: 'after-end' };
 }
 
 function isWithin(segment: SegmentObject, { endedAtMs }: Candidate): boolean {
@@ -86,10 +90,14 @@ function isWithin(segment: SegmentObject, { endedAtMs }: Candidate): boolean {
 
 function belongsToEarlier(segment: SegmentObject, earlier: Candidate, newest: Candidate, graceMs: number): boolean {
   // Before the newer one's start, which only the slack let in: the earlier one was still running.
+  const follows = touches(segment, earlier);
   const before = segment.modifiedAtMs < newest.startedAtMs;
-  if (before && segment.modifiedAtMs >= earlier.startedAtMs && isWithin(segment, earlier)) return true;
+  if (before && segment.modifiedAtMs >= earlier.startedAtMs && isWithin(segment, earlier)) {
+    // Unless clocks that differ make it look so: a name that comes again and continues nothing is the newer one's.
+    return follows || earlier.hasKey !== true;
+  }
   if (earlier.endedAtMs !== null && segment.modifiedAtMs > earlier.endedAtMs + graceMs) return false;
-  if (earlier.hasKey === true || !touches(segment, earlier)) return false;
+  if (!follows || (earlier.hasKey === true && !isOtherMedia(segment, earlier))) return false;
   // Encoders that start at the same timestamp make segments that fit both: the one that is running is likelier, unless
   // it cannot have come so far yet.
   return !touches(segment, newest) && !isDue(segment, newest);
@@ -131,10 +139,28 @@ function isAhead(segment: SegmentObject, { lastNumber, lastEndDts90k }: Candidat
 }
 
 /** Uploaded after the end: can it be this broadcast's, or does it look like the beginning of another? */
-function isLateRest(segment: SegmentObject, ended: Candidate, graceMs: number): boolean {
+function isLateRest(segment: SegmentObject, ended: Candidate, graceMs: number, clockSlackMs: number): boolean {
   const sinceMs = segment.modifiedAtMs - (ended.endedAtMs ?? segment.modifiedAtMs);
-  if (sinceMs > graceMs || ended.hasKey === true) return false;
+  if (sinceMs > graceMs) return false;
+  const follows = touches(segment, ended);
+  // A restarted encoder uses its names again, and so does the next broadcast's.
+  if (ended.hasKey === true) return follows && (isOtherMedia(segment, ended) || isTooFar(segment, ended, clockSlackMs));
   if (segment.number === null || ended.lastNumber === null) return sinceMs <= BLIND_GRACE_MS;
+  if (follows) return true;
   if (segment.number > ended.lastNumber) return isAhead(segment, ended);
   return ended.hasKey === false || ended.lastNumber - segment.number <= BEHIND;
+}
+
+/** The object that was captured of this key before has its timestamps elsewhere. */
+function isOtherMedia({ firstDts90k }: SegmentObject, { keyFirstDts90k }: Candidate): boolean {
+  if (typeof keyFirstDts90k !== 'number' || firstDts90k === null) return false;
+  return Math.abs(delta90k(keyFirstDts90k, firstDts90k)) > CONTINUES_90K;
+}
+
+/** A broadcast that began after this one's end cannot have come to this number yet. */
+function isTooFar(segment: SegmentObject, ended: Candidate, clockSlackMs: number): boolean {
+  if (segment.number === null || ended.endedAtMs === null) return false;
+  const { durationMs = DEFAULT_DURATION_MS } = segment;
+  const overMs = Math.min(ended.endedAtMs, ended.toldEndMs ?? ended.endedAtMs) - clockSlackMs;
+  return segment.modifiedAtMs < overMs + (segment.number + 1) * durationMs;
 }

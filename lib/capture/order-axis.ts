@@ -56,16 +56,24 @@ export function nominalMs(row: OrderRow): number {
   return row.durationMs > 0 ? row.durationMs : DEFAULT_DURATION_MS;
 }
 
-/** Time, then everything else that tells two rows apart: the same rows give the same order however they come. */
+/**
+ * Time, then everything else that tells two rows apart: the same rows give the same order however they come. Times are
+ * whole seconds in many stores: of two objects of one name, the one that was captured first was written first.
+ */
 export function byTime(a: OrderRow, b: OrderRow): number {
   return (
     a.modifiedAtMs - b.modifiedAtMs ||
     (a.playlistSequence ?? -1) - (b.playlistSequence ?? -1) ||
     (a.number ?? -1) - (b.number ?? -1) ||
     compare(a.name, b.name) ||
+    byCapture(a.id, b.id) ||
     compare(a.etag, b.etag) ||
     compare(String(a.id), String(b.id))
   );
+}
+
+function byCapture(a: OrderRow['id'], b: OrderRow['id']): number {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : 0;
 }
 
 function compare(a: string, b: string): number {

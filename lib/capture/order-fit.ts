@@ -91,7 +91,8 @@ export function timeFit<R extends OrderRow>(
     isAdjacent(before, entry, step) ? before?.row.endDts90k === null || continues(before?.row ?? row, row) : null,
     isAdjacent(entry, after, step) ? after?.row.firstDts90k === null || continues(row, after?.row ?? row) : null,
   ].filter((touches) => touches !== null);
-  if (touching.length > 0) return touching.includes(true) ? 'exact' : 'contradicts';
+  if (touching.includes(true)) return 'exact';
+  // One that was cut off ends too early to touch the next, and still begins where its number says.
   const suits = [before, after].flatMap((near) => (near === undefined ? [] : [suitsDistance(near, entry, step)]));
   if (suits.every((one) => one === null)) return 'unknown';
   return suits.includes(true) ? 'plausible' : 'contradicts';

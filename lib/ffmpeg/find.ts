@@ -132,8 +132,7 @@ async function makeExecutable(path: string): Promise<string> {
   }
 }
 
-/** Whether a binary is (still) there, and may be run. */
-export async function canExecute(path: string): Promise<boolean> {
+async function canExecute(path: string): Promise<boolean> {
   return await access(path, constants.X_OK).then(
     () => true,
     () => false,

@@ -65,8 +65,9 @@ export interface LastSegment {
   /** Of the segments with the numbers around the one that is asked for. */
   readonly previousEndDts90k: number | null;
   readonly nextFirstDts90k: number | null;
-  /** Whether it has captured an object of this key. */
+  /** Whether it has captured an object of this key, and where the media of that one begins. */
   readonly hasKey: boolean;
+  readonly keyFirstDts90k: number | null;
 }
 
 const NO_SEGMENT: LastSegment = {
@@ -76,6 +77,7 @@ const NO_SEGMENT: LastSegment = {
   previousEndDts90k: null,
   nextFirstDts90k: null,
   hasKey: false,
+  keyFirstDts90k: null,
 };
 
 /** A source object that a ledger has. */
@@ -170,7 +172,8 @@ export class SegmentRepository {
    *   finalizer   lock recording ── all captured rows placed? ── completed ── unlock
    *   capture                       └ waits here ┘                            └─ row becomes `late`
    *
-   * Returns the row's state, or null where the source was in the ledger already (or the recording is gone).
+   * Returns the row's state, or null where the source was in the ledger already (or the recording is gone). One write of
+   * an object is one recording's, whoever captures it twice at once (uq_segments_write).
    */
   async add(entry: SegmentEntry, verdict: 'captured' | 'rejected', now: Date): Promise<SegmentState | null> {
     const result = await this.#db.query<{ state: SegmentState }>(
@@ -185,7 +188,7 @@ export class SegmentRepository {
               CASE WHEN $13 = 'rejected' THEN 'rejected' WHEN owner.status IN ('recording', 'processing') THEN 'captured' ELSE 'late' END,
               $14
          FROM owner
-       ON CONFLICT (recording_id, source_key, source_etag) DO NOTHING
+       ON CONFLICT DO NOTHING
        RETURNING state`,
       [
         entry.recordingId,
@@ -310,10 +313,12 @@ export class SegmentRepository {
                   AND p.name_number = $3::bigint - 1 ORDER BY id DESC LIMIT 1) AS "previousEndDts90k",
               (SELECT first_dts90k FROM recording_segments n WHERE n.recording_id = $1 AND n.state IN ('captured', 'late')
                   AND n.name_number = $3::bigint + 1 ORDER BY id DESC LIMIT 1) AS "nextFirstDts90k",
-              EXISTS (SELECT 1 FROM recording_segments k
-                       WHERE k.recording_id = $1 AND k.source_key = $2 AND k.state <> 'missing') AS "hasKey"
+              k.key IS NOT NULL AS "hasKey", k.first_dts90k AS "keyFirstDts90k"
          FROM (SELECT name_number, end_dts90k, source_modified_at FROM recording_segments
-                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last`,
+                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last
+         LEFT JOIN (SELECT source_key AS key, first_dts90k FROM recording_segments
+                     WHERE recording_id = $1 AND source_key = $2 AND state IN ('captured', 'late')
+                     ORDER BY id DESC LIMIT 1) k ON TRUE`,
       [recordingId, key, number],
     );
     return result.rows[0] ?? NO_SEGMENT;

@@ -60,6 +60,30 @@ describe('with one recording', () => {
       'after-end',
     ],
     ['after its end, under a name it has: another broadcast', segment(25, 3), { ...ended, hasKey: true }, 'after-end'],
+    [
+      'after its end, under a name that its encoder used before it restarted with another clock',
+      segment(22, 3, 900_000_000),
+      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 3 * 180_000, previousEndDts90k: 900_000_000 },
+      'A',
+    ],
+    [
+      'after its end, under a name it has, with a number that another broadcast cannot have reached yet',
+      segment(22, 10),
+      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 10 * 180_000, previousEndDts90k: END_OF_9 },
+      'A',
+    ],
+    [
+      'after its end, under a name it has, with a number that another broadcast may have reached',
+      segment(60, 10),
+      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 10 * 180_000, previousEndDts90k: END_OF_9 },
+      'after-end',
+    ],
+    [
+      'after its end, continuing one of its segments though not the one that came last',
+      segment(22, 5, 900_000_000),
+      { ...ended, lastNumber: 3, lastEndDts90k: 1_000_000, previousEndDts90k: 900_000_000, hasKey: false },
+      'A',
+    ],
     ['soon after its end, nothing known of it', segment(40, null), ended, 'A'],
     ['long after its end, nothing known of it', segment(60, null), ended, 'after-end'],
   ])('an object %s', (_name, object, candidate, expected) => {
@@ -86,6 +110,12 @@ describe('with two recordings of a key', () => {
     ['before the newer one’s start, still within the older', segment(19, 9), [first, recording('B', 20.5, null)], 'A'],
     ['between them within the slack is the newer one’s', segment(22, 0), [first, second], 'B'],
     ['between them before the slack continues the older', segment(20.5, 10), [first, second], 'A'],
+    [
+      'that seems to be before the newer one’s start, under a name of the older that it does not continue, is the newer one’s',
+      segment(19, 0, 900_000_000),
+      [{ ...first, hasKey: true, keyFirstDts90k: 126_000 }, recording('B', 20.5, null)],
+      'B',
+    ],
     ['that continues the older long after is not taken', segment(900, 10), [first, second], 'B'],
     [
       'that continues the older under a name it has is the newer one’s',

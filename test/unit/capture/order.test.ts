@@ -42,6 +42,11 @@ describe('one numbering', () => {
     expect(ids([row({ number: 0, at: 37 }), ...rows(1, 25, 4)])).toBe(listing('a', 0, 0, 25));
   });
 
+  it('takes the very first segment late though it was cut off and does not touch the next', () => {
+    const cut = { ...row({ number: 0, at: 6 }), endDts90k: 126_000 + 90_000, durationMs: 1000 };
+    expect(ids([...rows(1, 3, 4), cut, row({ number: 4, at: 15 })])).toBe(listing('a', 0, 0, 4));
+  });
+
   it('takes a backlog that is uploaded newest first after an outage of five minutes', () => {
     const backlog = [...rows(5, 60, 0)].map((one, i) => ({ ...one, modifiedAtMs: T0 + (420 - i) * 1000 }));
     expect(ids([...rows(0, 4, 2), ...backlog, ...rows(61, 70, 422)])).toBe(listing('a', 0, 0, 70));
