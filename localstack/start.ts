@@ -101,8 +101,7 @@ function summary(settings: LocalSettings, stack: Stack, service: RunningService)
     secretAccessKey: stack.env.MINIO_SECRET_KEY,
   };
   const lines = [
-    ['Dashboard', `${service.url}/  (open it in a browser)`],
-    ['API', `${service.url}  (/docs, /recordings, POST /webhook/stream)`],
+    ['API', `${service.url}  (/health, /recordings, POST /webhook/stream)`],
     ['Gateway', `${service.gatewayUrl}/api/recordings`],
     [
       'S3',

@@ -1,7 +1,6 @@
 /** What can be done with a recording: download it or its sound, clip it, pass it on. */
 import type { Recording } from './api.ts';
-import { copies } from './copy.ts';
-import { h, icon, on, setText, show } from './dom.ts';
+import { announce, h, icon, on, setText, show } from './dom.ts';
 import { size } from './format.ts';
 
 export interface ActionHost {
@@ -15,14 +14,13 @@ const ASK_AGAIN_MS = 4000;
 export function actionBar(host: ActionHost) {
   const word = h('span', {}, 'Download');
   const download = h('a', { class: 'button primary', href: `/recording/${host.id}/download` }, icon('download'), word);
-  const sound = h('button', { type: 'button', class: 'button' }, icon('sound'), h('span', {}, 'Audio (M4A)'));
+  const sound = h('button', { type: 'button', class: 'button' }, icon('sound'), h('span', {}, 'Sound only'));
   const clip = h('button', { type: 'button', class: 'button' }, icon('scissors'), 'Clip');
-  const linkWord = h('span', {}, 'Copy link');
-  const link = h('button', { type: 'button', class: 'button' }, icon('link'), linkWord);
+  const link = h('button', { type: 'button', class: 'button' }, icon('link'), h('span', {}, 'Copy link'));
   const note = h('p', { class: 'action-note', role: 'status' });
   const element = h('div', { class: 'actions' }, download, clip, sound, link, note);
   on(clip, 'click', () => host.clip());
-  copies(link, () => linkTo(host.currentTime()), 'Copy link', linkWord);
+  on(link, 'click', () => void copyLink(host, link));
   on(sound, 'click', () => void fetchSound(host.id, sound, note));
   return {
     element,
@@ -36,13 +34,17 @@ export function actionBar(host: ActionHost) {
   };
 }
 
-/** This page, at the time that is shown. */
-function linkTo(time: number): string {
+async function copyLink(host: ActionHost, button: HTMLElement): Promise<void> {
   const url = new URL(location.href);
-  const seconds = Math.floor(time);
+  const seconds = Math.floor(host.currentTime());
   if (seconds > 0) url.searchParams.set('t', String(seconds));
   else url.searchParams.delete('t');
-  return url.href;
+  await navigator.clipboard?.writeText(url.href).catch(() => {});
+  const word = button.querySelector('span');
+  if (!word) return;
+  setText(word, 'Copied');
+  announce('Link copied');
+  setTimeout(() => setText(word, 'Copy link'), 2000);
 }
 
 /** Made when it is first asked for: a redirect means that it is there. */

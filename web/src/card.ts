@@ -1,38 +1,30 @@
 /** One recording in the list: picture, when, how long, how it stands. */
-import { adviceFor } from './advice.ts';
-import type { Attention, Recording } from './api.ts';
+import type { Recording } from './api.ts';
 import { h, icon, on, setText, show } from './dom.ts';
 import { clock, fullDate, shortId, size, spoken, timeOfDay } from './format.ts';
 import { liveDuration, STATUS_WORDS, statusPill } from './status.ts';
 
-/** A recording, and what an operator should know of it. */
-export interface Listed {
-  readonly recording: Recording;
-  readonly problem: Attention | null;
-}
-
 export interface Card {
   readonly element: HTMLElement;
-  update(listed: Listed): void;
+  update(recording: Recording): void;
 }
 
 /** A running recording's picture is looked for again after so long. */
 const PICTURE_MS = 20_000;
 
-export function card({ recording: first }: Listed): Card {
+export function card(first: Recording): Card {
   const pill = statusPill();
   // Not `hidden`: what is not laid out is not loaded lazily either.
   const picture = h('img', { alt: '', loading: 'lazy', decoding: 'async' });
   const duration = h('span', { class: 'card-duration' });
   const title = h('h3', { class: 'card-title', id: `title-${first.id}` });
   const facts = h('p', { class: 'card-facts' });
-  const note = h('p', { class: 'card-note', hidden: true });
   const hint = h('span', { class: 'visually-hidden' });
   const link = h(
     'a',
     { class: 'card', href: `/?recording=${first.id}`, 'data-route': true },
     h('span', { class: 'card-picture' }, icon('film'), picture, pill.element, duration),
-    h('span', { class: 'card-text' }, title, facts, note, hint),
+    h('span', { class: 'card-text' }, title, facts, hint),
   );
   const element = h('li', {}, link);
   on(picture, 'load', () => picture.classList.add('there'));
@@ -63,7 +55,7 @@ export function card({ recording: first }: Listed): Card {
 
   return {
     element,
-    update: ({ recording: next, problem }) => {
+    update: (next) => {
       if (next.duration !== recording.duration || next.status !== recording.status) heardAt = Date.now();
       recording = next;
       const started = new Date(next.started_at);
@@ -71,29 +63,11 @@ export function card({ recording: first }: Listed): Card {
       setText(title, timeOfDay(started));
       link.title = fullDate(started);
       setText(facts, factsOf(next));
-      drawNote(note, problem);
-      element.dataset.status = next.status;
       setText(hint, `, ${STATUS_WORDS[next.status]}, ${spoken(next.duration)}`);
       draw();
       askForPicture();
     },
   };
-}
-
-/** The reason in a few words; the whole of it is on the recording's own page, and under the pointer. */
-function drawNote(note: HTMLElement, problem: Attention | null): void {
-  show(note, problem !== null);
-  if (!problem) return;
-  note.dataset.problem = problem.problem;
-  const { title } = adviceFor(problem.code);
-  const words: Readonly<Record<Attention['problem'], string>> = {
-    failed: title,
-    retrying: `${title}; trying again`,
-    silent: problem.message,
-    incomplete: problem.message,
-  };
-  setText(note, words[problem.problem]);
-  note.title = problem.message;
 }
 
 function factsOf(recording: Recording): string {
@@ -104,7 +78,7 @@ function factsOf(recording: Recording): string {
     case 'processing':
       return `${stream} · joining segments`;
     case 'failed':
-      return stream;
+      return `${stream} · could not be completed`;
     case 'completed':
       return `${stream} · ${size(recording.file_size)}`;
   }

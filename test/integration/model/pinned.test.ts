@@ -1,0 +1,89 @@
+/** Schedules that showed a difference once, as small as they go. */
+import { type Bench, startBench } from '../../support/model/bench.ts';
+import { playSchedule } from '../../support/model/play.ts';
+import type { BroadcastPlan, Schedule, SegmentPlan, SessionPlan } from '../../support/model/schedule.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(() => bench.stop());
+
+const segment = (more: Partial<SegmentPlan> = {}): SegmentPlan => ({ lateMs: 0, told: [50], damage: 'none', ...more });
+
+const session = (segments: readonly SegmentPlan[], more: Partial<SessionPlan> = {}): SessionPlan => ({
+  pauseMs: 0,
+  clock: 'anew',
+  numbers: 'anew',
+  segments,
+  ...more,
+});
+
+const broadcast = (sessions: readonly SessionPlan[], more: Partial<BroadcastPlan> = {}): BroadcastPlan => ({
+  stream: 'same',
+  pauseMs: 10_000,
+  sessions,
+  started: [50],
+  ended: [50],
+  endList: false,
+  ...more,
+});
+
+type More = Omit<Partial<Schedule>, 'settings'> & { settings?: Partial<Schedule['settings']> };
+
+const schedule = (broadcasts: readonly BroadcastPlan[], { settings, ...more }: More = {}): Schedule => ({
+  seed: 1,
+  settings: {
+    reconnectWindowMs: 0,
+    partSegments: 2,
+    playlist: 'none',
+    keep: null,
+    sameClock: false,
+    doubled: false,
+    ...settings,
+  },
+  skewMs: { streams: 0, store: 0, webhook: 0, segments: 0, finalizer: 0, poller: 0 },
+  broadcasts,
+  faults: [],
+  outages: [],
+  sweepsMs: [],
+  ...more,
+});
+
+const two = [segment(), segment()];
+const lateLast = (lateMs: number) => [segment(), segment(), segment({ lateMs })];
+
+describe('a schedule that showed a difference once', () => {
+  it.each<[string, Schedule]>([
+    [
+      'a last segment after the end does not shorten the reconnect window',
+      schedule([broadcast([session(lateLast(2000))]), broadcast([session(two)], { pauseMs: 9000 })], {
+        settings: { reconnectWindowMs: 20_000 },
+      }),
+    ],
+    [
+      'a last segment after the end, under a name that the encoder used before it restarted',
+      schedule([broadcast([session([...two, ...two]), session(lateLast(2500), { pauseMs: 11_000 })])]),
+    ],
+    [
+      'a first segment that was cut off and comes late',
+      schedule([
+        broadcast([
+          session([segment({ damage: 'truncated', lateMs: 3500 }), ...two, segment(), segment({ lateMs: 4800 })]),
+        ]),
+      ]),
+    ],
+    [
+      'a start and an end told by hosts whose clocks differ',
+      schedule(
+        [
+          broadcast([session(two)], { ended: [] }),
+          broadcast([session([segment({ told: [] }), ...two])], { pauseMs: 1100 }),
+        ],
+        { skewMs: { streams: 0, store: 100, webhook: 0, segments: 4000, finalizer: -3900, poller: 2900 } },
+      ),
+    ],
+  ])('%s', async (_title, one) => {
+    expect((await playSchedule(bench, one)).differences).toEqual([]);
+  });
+});

@@ -1,0 +1,125 @@
+/** What a schedule makes true, as far as it can be known: which segments must be recorded, and whose they may be. */
+import type { TrueSegment } from './script.ts';
+import { SEGMENT_90K, SEGMENT_MS } from './synthetic-segment.ts';
+import { LIVE_BUCKET, type World } from './world.ts';
+
+export interface Truth {
+  readonly byId: ReadonlyMap<string, TrueSegment>;
+  /** Segments that lie in the bucket at the end, of broadcasts that the service has heard of. */
+  readonly mustHave: ReadonlySet<string>;
+  /** Late segments that nothing tells from the first ones of a broadcast that is not known of yet. */
+  readonly strays: ReadonlySet<string>;
+  /** Broadcasts of which nothing says which segment was whose: docs/RELIABILITY.md, "Not promised". */
+  readonly blurred: ReadonlySet<number>;
+}
+
+/** A segment that comes so late after the end of its broadcast may be taken for the next one's. */
+const SETTLED_MS = 10_000;
+
+export function truthOf(world: World): Truth {
+  const { script, startsHeard, endsHeard } = world;
+  const segments = script.broadcasts.flatMap((broadcast) => broadcast.segments);
+  const stored = world.store.objects(LIVE_BUCKET);
+  const heard = (number: number) => startsHeard.has(number) || endsHeard.has(number);
+  const present = segments.filter(
+    ({ broadcast, key, bytes }) =>
+      bytes !== null &&
+      heard(broadcast) &&
+      stored.some((object) => object.key === key && sameStart(object.bytes, bytes)),
+  );
+  const blurred = new Set(
+    script.broadcasts.flatMap((_, later) =>
+      script.broadcasts
+        .slice(0, later)
+        .flatMap((_one, earlier) => (isBlurred(world, earlier, later) ? [earlier, later] : [])),
+    ),
+  );
+  const strays = new Set<string>();
+  // Where the one before is a stray itself, there is nothing that a segment could continue.
+  for (const segment of segments) if (isStray(world, segment, strays)) strays.add(segment.id);
+  return {
+    byId: new Map(segments.map((segment) => [segment.id, segment])),
+    mustHave: new Set(present.filter((segment) => !strays.has(segment.id)).map((segment) => segment.id)),
+    strays,
+    blurred,
+  };
+}
+
+/** Clocks of hosts may differ by this much, CLOCK_SLACK. */
+const SLACK_MS = 10_000;
+/** Without anything to compare it with, a segment that comes this long after the end is nobody's. */
+const BLIND_GRACE_MS = 20_000;
+
+/**
+ * Neither time nor media tells two broadcasts apart: they ran at once under the same names; or their encoders began at
+ * the same time stamp and they follow closely, or the start of the later was heard late; or what came late has no
+ * neighbour to be compared with.
+ */
+function isBlurred({ script, schedule, startsHeard }: World, earlier: number, later: number): boolean {
+  const [before, after] = [script.broadcasts[earlier], script.broadcasts[later]];
+  if (!before || !after) return false;
+  const heardMs = startsHeard.get(later) ?? Number.POSITIVE_INFINITY;
+  const crosses = before.segments.filter((segment) => (segment.uploadedMs ?? 0) > after.startMs);
+  if (after.startMs < before.endMs) return true;
+  if (schedule.settings.sameClock)
+    return crosses.length > 0 || after.startMs < before.endMs + SLACK_MS || heardMs > after.startMs + SLACK_MS / 2;
+  return crosses.length > 0 && Math.min(before.segments.length, after.segments.length) < 2;
+}
+
+/** What comes after the end and cannot be told from the first segments of a broadcast that nobody has told of yet. */
+function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>): boolean {
+  const { script, schedule } = world;
+  const { broadcast, place, key, uploadedMs, first90k } = segment;
+  const of = script.broadcasts[broadcast];
+  // The hosts' own clocks say what came after the end.
+  const skews = Object.values(schedule.skewMs);
+  const skewMs = Math.max(...skews) - Math.min(...skews);
+  if (!of || uploadedMs === null || uploadedMs <= of.endMs - skewMs) return false;
+  const all = script.broadcasts.flatMap((one) => one.segments);
+  const before = all[place - 1];
+  const follows =
+    before?.bytes &&
+    !strays.has(before.id) &&
+    before.broadcast === broadcast &&
+    (before.first90k + SEGMENT_90K) % 2 ** 33 === first90k;
+  const isAgain = all.some(
+    (other) => other.key === key && other.place !== place && other.uploadedMs !== null && other.uploadedMs < uploadedMs,
+  );
+  if (isAgain) return !follows || schedule.settings.sameClock;
+  return !follows && uploadedMs > of.endMs + BLIND_GRACE_MS;
+}
+
+/** The service heard of a broadcast when its first segments were there already: they are whose was open then. */
+export function wasHeardLate({ script, startsHeard }: World, number: number): boolean {
+  const heardMs = startsHeard.get(number) ?? Number.POSITIVE_INFINITY;
+  return heardMs > (script.broadcasts[number]?.startMs ?? 0) + SEGMENT_MS;
+}
+
+/** Two broadcasts of one stream that have to be one recording: the stream came back well within RECONNECT_WINDOW. */
+export function mustShareFile(world: World, earlier: number, later: number): boolean {
+  const { script, schedule, startsHeard, endsHeard } = world;
+  const [before, after] = [script.broadcasts[earlier], script.broadcasts[later]];
+  if (!before || !after || before.streamId !== after.streamId) return false;
+  if (after.startMs - before.endMs > schedule.settings.reconnectWindowMs - SLACK_MS) return false;
+  const promptly = (heardMs: number | undefined, atMs: number) => heardMs !== undefined && heardMs < atMs + 1000;
+  return (
+    promptly(startsHeard.get(earlier), before.startMs) &&
+    promptly(endsHeard.get(earlier), before.endMs) &&
+    promptly(startsHeard.get(later), after.startMs)
+  );
+}
+
+/** A segment that was cut is stored with a piece of a packet behind what can be used. */
+function sameStart(stored: Uint8Array, usable: Uint8Array): boolean {
+  return Buffer.compare(Buffer.from(stored).subarray(0, usable.length), usable) === 0;
+}
+
+/** Two broadcasts, one after the other, in one file: a reconnect, or one of which nobody told the start. */
+export function mayShareFile(world: World, earlier: number, later: number): boolean {
+  const [before, after] = [world.script.broadcasts[earlier], world.script.broadcasts[later]];
+  if (!before || !after || wasHeardLate(world, later)) return true;
+  const { reconnectWindowMs } = world.schedule.settings;
+  if (before.streamId === after.streamId && reconnectWindowMs > 0)
+    return after.startMs - before.endMs <= reconnectWindowMs + SETTLED_MS;
+  return after.startMs < before.endMs + SETTLED_MS;
+}
