@@ -337,6 +337,16 @@ export class RecordingRepository {
     );
   }
 
+  /** How many those are, and how large their files. */
+  async countExpired(before: Date): Promise<{ count: number; bytes: number }> {
+    const { rows } = await this.#db.query<{ count: number; bytes: number }>(
+      `SELECT count(*)::int AS count, coalesce(sum(file_size), 0)::bigint AS bytes FROM recordings
+        WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')}`,
+      [before],
+    );
+    return rows[0] ?? { count: 0, bytes: 0 };
+  }
+
   /** Deletes a finished recording's row and all that hangs on it. False where it is not finished (any more). */
   async remove(id: string): Promise<boolean> {
     return this.#changed(`DELETE FROM recordings WHERE id = $1 AND status IN ('completed', 'failed')`, [id]);

@@ -9,23 +9,41 @@ import { removePrefix } from './remove-staging.ts';
 
 const AT_ONCE = 20;
 const DAY_MS = 86_400_000;
-/** A dry run names what it would delete once an hour, not with every tick. */
+/** A dry run tells what it would delete when it starts and once an hour, not with every tick. */
 const DRY_RUN_EVERY_MS = 3_600_000;
 
-/** Deletes what is due, a bounded number of recordings a call. */
+/** When a process last told what a dry run would delete, by its database. */
+const toldAtMs = new WeakMap<object, number>();
+
+/** Deletes what is due, a bounded number of recordings a call. One that cannot be deleted does not keep the others. */
 export async function applyRetention(context: RecordingContext): Promise<void> {
-  const { RETENTION_DAYS, RETENTION_DRY_RUN, MONITOR_INTERVAL } = context.config;
+  const { RETENTION_DAYS, RETENTION_DRY_RUN } = context.config;
   if (RETENTION_DAYS === 0) return;
-  if (RETENTION_DRY_RUN && context.clock.now() % DRY_RUN_EVERY_MS >= MONITOR_INTERVAL) return;
-  for (const recording of await context.recordings.findExpired(nowOf(context, -RETENTION_DAYS * DAY_MS), AT_ONCE)) {
-    if (RETENTION_DRY_RUN) {
-      context.logger.info(
-        { recording_id: recording.id, completed_at: recording.completedAt, bytes: recording.fileSizeBytes },
-        'Retention would delete this recording (RETENTION_DRY_RUN)',
-      );
-    } else {
-      await remove(context, recording);
-    }
+  const before = nowOf(context, -RETENTION_DAYS * DAY_MS);
+  if (RETENTION_DRY_RUN) return tellExpired(context, before);
+  for (const recording of await context.recordings.findExpired(before, AT_ONCE)) {
+    await remove(context, recording).catch((error: unknown) => {
+      context.logger.error({ err: error, recording_id: recording.id }, 'Retention could not delete a recording');
+    });
+  }
+}
+
+/** All of it in figures, the oldest by name. */
+async function tellExpired(context: RecordingContext, before: Date): Promise<void> {
+  const now = context.clock.now();
+  const last = toldAtMs.get(context.db);
+  if (last !== undefined && now - last < DRY_RUN_EVERY_MS) return;
+  toldAtMs.set(context.db, now);
+  const { count, bytes } = await context.recordings.countExpired(before);
+  context.logger.info(
+    { recordings: count, bytes },
+    `Retention would delete ${count} recordings that ended before ${before.toISOString()} (RETENTION_DRY_RUN)`,
+  );
+  for (const recording of await context.recordings.findExpired(before, AT_ONCE)) {
+    context.logger.info(
+      { recording_id: recording.id, completed_at: recording.completedAt, bytes: recording.fileSizeBytes },
+      'Retention would delete this recording (RETENTION_DRY_RUN)',
+    );
   }
 }
 

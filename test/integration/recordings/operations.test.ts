@@ -44,11 +44,46 @@ describe('retention', () => {
     expect(await recordingsOf(stream.streamId)).toHaveLength(1);
   });
 
-  it('deletes nothing in a dry run', async () => {
+  it('only tells in a dry run, all of it in figures, when it starts and once an hour', async () => {
     const stream = await record();
-    await applyRetention(later(8, { RETENTION_DAYS: '7' }));
+    const [row] = await recordingsOf(stream.streamId);
+    const told: Array<[Record<string, unknown>, string]> = [];
+    const logger = { ...harness.context.logger, info: (...line: never[]) => void told.push(line as never) } as never;
+    const db = Object.create(harness.context.db) as typeof harness.context.db;
+    const dryRun = (hours: number) => {
+      const now = () => harness.context.clock.now() + 8 * 86_400_000 + hours * 3_600_000;
+      return applyRetention(
+        harness.variant({ RETENTION_DAYS: '7' }, { db, logger, clock: { ...harness.context.clock, now } }),
+      );
+    };
+    await dryRun(0);
+    const [[figures, text] = [{}, '']] = told;
+    expect(text).toMatch(/^Retention would delete \d+ recordings that ended before 20.*\(RETENTION_DRY_RUN\)$/);
+    expect(figures.recordings).toBeGreaterThanOrEqual(1);
+    expect(figures.bytes).toBeGreaterThanOrEqual(row?.fileSizeBytes ?? Number.POSITIVE_INFINITY);
+    expect(told.slice(1).map(([fields]) => fields.recording_id)).toContain(row?.id);
+    const lines = told.length;
+    await dryRun(0.5);
+    expect(told).toHaveLength(lines);
+    await dryRun(1.1);
+    expect(told).toHaveLength(2 * lines);
     expect(await recordingsOf(stream.streamId)).toHaveLength(1);
     expect(await harness.store.head('recordings', `${stream.streamKey}.mp4`)).not.toBeNull();
+  });
+
+  it('goes on with the others where one cannot be deleted', async () => {
+    const [stuck, other] = [await record(), await record()];
+    const store = Object.create(harness.context.store) as typeof harness.context.store;
+    store.remove = async (bucket, keys) => {
+      if (keys.includes(`${stuck.streamKey}.mp4`)) throw new Error('the object is locked');
+      return harness.context.store.remove(bucket, keys);
+    };
+    const days = later(8, {});
+    await applyRetention(
+      harness.variant({ RETENTION_DAYS: '7', RETENTION_DRY_RUN: 'false' }, { store, clock: days.clock }),
+    );
+    expect(await recordingsOf(stuck.streamId)).toHaveLength(1);
+    expect(await recordingsOf(other.streamId)).toEqual([]);
   });
 
   it('deletes file, staging and row of what is older, and only that', async () => {
