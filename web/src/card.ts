@@ -11,6 +11,8 @@ export interface Card {
 
 /** A running recording's picture is looked for again after so long. */
 const PICTURE_MS = 20_000;
+/** Where there is no picture yet: then twice as long, and so on. */
+const ASK_AGAIN_MS = 4000;
 
 export function card(first: Recording): Card {
   const pill = statusPill();
@@ -27,8 +29,15 @@ export function card(first: Recording): Card {
     h('span', { class: 'card-text' }, title, facts, hint),
   );
   const element = h('li', {}, link);
-  on(picture, 'load', () => picture.classList.add('there'));
-  on(picture, 'error', () => picture.classList.remove('there'));
+  let misses = 0;
+  on(picture, 'load', () => {
+    misses = 0;
+    picture.classList.add('there');
+  });
+  on(picture, 'error', () => {
+    misses++;
+    picture.classList.remove('there');
+  });
 
   let recording = first;
   let heardAt = Date.now();
@@ -43,7 +52,8 @@ export function card(first: Recording): Card {
     const again = recording.status === 'recording' || recording.status === 'processing';
     const now = Date.now();
     if (askedAt > 0 && (!again || now - askedAt < PICTURE_MS) && picture.classList.contains('there')) return;
-    if (now - askedAt < 4000) return;
+    // Where there is none it may come, but less and less likely.
+    if (now - askedAt < ASK_AGAIN_MS * 2 ** Math.min(misses, 6)) return;
     askedAt = now;
     // The same address comes from the browser's memory while the picture is the same.
     picture.src = `/recording/${recording.id}/poster.jpg${again ? `?t=${Math.floor(now / PICTURE_MS)}` : ''}`;

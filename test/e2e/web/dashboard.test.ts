@@ -208,6 +208,16 @@ describe("a recording's page", () => {
     },
   );
 
+  it('plays by a tap on a phone', async () => {
+    if (!browser) return;
+    const phone = { viewport: { width: 360, height: 760 }, hasTouch: true, isMobile: true };
+    const { page, problems, close } = await open(browser, `${server.url}/?recording=${whole?.id}`, phone);
+    await page.getByRole('button', { name: 'Play', exact: true }).first().tap();
+    await expectToPlay(page, 0.5);
+    expect(problems).toEqual([]);
+    await close();
+  });
+
   inBrowser(
     'plays from a time that the address names, and seeks with the mouse',
     () => `/?recording=${whole?.id}&t=12`,

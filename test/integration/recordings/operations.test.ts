@@ -73,11 +73,18 @@ describe('retention', () => {
 
   it('goes on with the others where one cannot be deleted', async () => {
     const [stuck, other] = [await record(), await record()];
-    const store = Object.create(harness.context.store) as typeof harness.context.store;
-    store.remove = async (bucket, keys) => {
-      if (keys.includes(`${stuck.streamKey}.mp4`)) throw new Error('the object is locked');
-      return harness.context.store.remove(bucket, keys);
-    };
+    const real = harness.context.store;
+    const store = new Proxy(real, {
+      get: (target, name) => {
+        if (name === 'remove')
+          return async (bucket: string, keys: readonly string[]) => {
+            if (keys.includes(`${stuck.streamKey}.mp4`)) throw new Error('the object is locked');
+            return real.remove(bucket, keys);
+          };
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
     const days = later(8, {});
     await applyRetention(
       harness.variant({ RETENTION_DAYS: '7', RETENTION_DRY_RUN: 'false' }, { store, clock: days.clock }),
