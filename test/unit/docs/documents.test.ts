@@ -1,6 +1,7 @@
 /** What the documents say has to be what the code has: variables, metrics. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openApiDocument } from '../../../functions/openapi.ts';
 import { VARIABLES } from '../../../lib/platform/config.ts';
 import { type MetricsSnapshot, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { readLocalSettings } from '../../../localstack/settings.ts';
@@ -35,6 +36,32 @@ function existsIn(path: string): boolean {
   const name = path.split('/').at(-1) ?? '';
   return readdirSync(folder).includes(name);
 }
+
+describe('the documents', () => {
+  const text = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))]
+    .map((name) => read(name === 'README.md' ? name : `docs/${name}`))
+    .join('\n');
+  const { paths } = openApiDocument();
+
+  it('name every route', () => {
+    // As they are written in prose: a recording's own routes without its part, numbers as numbers.
+    const written = (path: string) =>
+      [
+        path,
+        path.replace('{segment}', '{n}.ts').replace('{fragment}', '{n}.m4s'),
+        path.replace('/recording/{id}', ''),
+      ].filter((one) => one.length > 1 || path === '/');
+    expect(Object.keys(paths).filter((path) => !written(path).some((one) => text.includes(one)))).toEqual([]);
+  });
+
+  it('name every parameter of a query', () => {
+    const parameters = Object.values(paths).flatMap((operations) =>
+      Object.values(operations).flatMap((one) => one.parameters as Array<{ in: string; name: string }>),
+    );
+    const names = new Set(parameters.filter((one) => one.in === 'query').map((one) => one.name));
+    expect([...names].filter((name) => !new RegExp(`\\b${name}=|\`${name}\``).test(text))).toEqual([]);
+  });
+});
 
 describe('the Grafana dashboard', () => {
   it('asks only for metrics that the service has', async () => {
