@@ -34,6 +34,7 @@ export function lookBack<R extends OrderRow>(epochs: readonly Epoch<R>[], step: 
  * old epoch. With the new epoch known, each goes where it fits better.
  */
 function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
+  const begunMs = Math.min(...epoch.entries.map(({ row }) => row.modifiedAtMs));
   // What moves widens the time around the restart, so that a row of them is followed to its beginning.
   for (let moved = true; moved; ) {
     moved = false;
@@ -42,7 +43,8 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
     for (const entry of previous.entries.filter(({ row }) => row.modifiedAtMs >= since)) {
       const free = entry.numbered && find(epoch, entry.number) === undefined;
       const there = free ? costIn(epoch, entry, step, true) : null;
-      const here = costIn(kept, entry, step, false);
+      // What came before the new epoch met the old one running: then a jump of the timestamps is no reason to leave it.
+      const here = costIn(kept, entry, step, entry.row.modifiedAtMs < begunMs);
       // An epoch keeps its first segment: nothing says that it was late.
       const leaves = there !== null && kept.entries.length > 0 && (here === null || there < here);
       insert(leaves ? epoch : kept, entry);

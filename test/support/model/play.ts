@@ -47,6 +47,7 @@ export async function playSchedule(bench: Bench, schedule: Schedule, tell?: (lin
     void world.retry(failed.id);
   }
   if (retried > 0) await settle(world, recordings, simulation.nowMs);
+  await world.noteHeard();
   differences.push(...(await judge(world, bench, 'finished')));
   const endMs = simulation.nowMs;
   for (const later of [STAGING_MS, ORPHANS_MS, LAST_MESSAGE_MS]) {

@@ -56,6 +56,8 @@ export interface Settings {
 
 export const HOSTS = ['streams', 'store', 'webhook', 'segments', 'finalizer', 'poller'] as const;
 export type Host = (typeof HOSTS)[number];
+/** How wrong a host's clock is at most. */
+export const MOST_SKEW_MS = 4000;
 
 export interface Schedule {
   /** Of the latencies. */
@@ -163,7 +165,7 @@ export const scheduleArbitrary: fc.Arbitrary<Schedule> = fc.record({
   seed: fc.noShrink(fc.nat(0x7fff_ffff)),
   settings,
   skewMs: fc.record(
-    Object.fromEntries(HOSTS.map((host) => [host, mostly(0, 1, ms(-4000, 4000))])) as Record<
+    Object.fromEntries(HOSTS.map((host) => [host, mostly(0, 1, ms(-MOST_SKEW_MS, MOST_SKEW_MS))])) as Record<
       Host,
       fc.Arbitrary<number>
     >,

@@ -82,6 +82,9 @@ function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>
     !strays.has(before.id) &&
     before.broadcast === broadcast &&
     (before.first90k + SEGMENT_90K) % 2 ** 33 === first90k;
+  const next = script.broadcasts.find((other) => other.startMs > of.startMs && other.startMs < uploadedMs);
+  // Among the next broadcast's, only a neighbour that was there before tells whose it is.
+  if (next && (!follows || (before.uploadedMs ?? 0) > next.startMs)) return true;
   const isAgain = all.some(
     (other) => other.key === key && other.place !== place && other.uploadedMs !== null && other.uploadedMs < uploadedMs,
   );

@@ -18,7 +18,7 @@ import { simulateMedia, simulateStore, simulateStreamService } from './backends.
 import type { Bench } from './bench.ts';
 import type { Invocation } from './invocation.ts';
 import { MemoryStore, type StoredObject } from './memory-store.ts';
-import type { Host, Schedule } from './schedule.ts';
+import { type Host, MOST_SKEW_MS, type Schedule } from './schedule.ts';
 import { type Script, type ScriptEvent, START_MS, STREAM_KEY, writeScript } from './script.ts';
 import { LockAwareRunner, simulateDatabase } from './simulated-database.ts';
 import { SimulatedQueues } from './simulated-queues.ts';
@@ -106,6 +106,33 @@ export class World {
 
   retry(recordingId: string): Promise<'done' | 'failed' | 'killed'> {
     return this.#invoke('retry', 'webhook', (context) => retryRecording(context, recordingId));
+  }
+
+  /** What the database has noted of the events is what was heard: one that it did not take is lost all the same. */
+  async noteHeard(): Promise<void> {
+    const { rows } = await this.#bench.db.query<{
+      streamId: string;
+      event: string;
+      occurredAt: Date;
+      receivedAt: Date;
+    }>(
+      `SELECT stream_id AS "streamId", event, occurred_at AS "occurredAt", min(received_at) AS "receivedAt"
+         FROM stream_events GROUP BY 1, 2, 3`,
+    );
+    for (const [number, one] of this.script.broadcasts.entries()) {
+      for (const [event, atMs, heard] of [
+        ['stream.started', one.startMs, this.startsHeard],
+        ['stream.ended', one.endMs, this.endsHeard],
+      ] as const) {
+        const told = this.#toldMs(atMs);
+        const row = rows.find(
+          (noted) => noted.streamId === one.streamId && noted.event === event && noted.occurredAt.getTime() === told,
+        );
+        if (!row) heard.delete(number);
+        // On the clock of the host that heard it.
+        else heard.set(number, Math.max(heard.get(number) ?? 0, row.receivedAt.getTime() - MOST_SKEW_MS));
+      }
+    }
   }
 
   #hostNow(host: Host): number {

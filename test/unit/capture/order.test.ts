@@ -61,6 +61,20 @@ describe('one numbering', () => {
     expect(ids([...rows(0, 4, 2), ...anew])).toBe(listing('a', 0, 0, 9));
   });
 
+  it('goes on where the timestamps are set anew after a pause, though a restart follows at once', () => {
+    const anew = rows(4, 5, 22).map((one, i) => ({
+      ...one,
+      firstDts90k: 5_000_000_000 + i * 180_000,
+      endDts90k: 5_000_180_000 + i * 180_000,
+    }));
+    const restarted = rows(0, 3, 28, { take: 'b' }).map((one) => ({
+      ...one,
+      firstDts90k: (one.firstDts90k ?? 0) + 2_000_000_000,
+      endDts90k: (one.endDts90k ?? 0) + 2_000_000_000,
+    }));
+    expect(ids([...rows(0, 3, 2), ...anew, ...restarted])).toBe(`${listing('a', 0, 0, 5)} ${listing('b', 1, 0, 3)}`);
+  });
+
   it('crosses the wrap of the timestamps', () => {
     const wrapping = rows(0, 5, 2).map((one, i) => {
       const first = (2 ** 33 - 400_000 + i * 180_000) % 2 ** 33;
