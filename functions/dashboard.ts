@@ -70,7 +70,7 @@ export const routes: ReadonlyArray<HttpRoute<RecordingContext>> = [
       tag: 'Dashboard',
       summary: 'A file of the dashboard',
       params: z.object({ file: z.string() }),
-      answers: { 200: { description: 'The file' } },
+      answers: { 200: { description: 'The file', contentType: '*/*' } },
     },
   },
 ];

@@ -3,7 +3,7 @@
  * on its first call; one service lives as long as the function's process.
  */
 import { randomUUID } from 'node:crypto';
-import { type Ffmpeg, findFfmpeg } from './ffmpeg/find.ts';
+import { canExecute, type Ffmpeg, findFfmpeg } from './ffmpeg/find.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { type Config, readConfig } from './platform/config.ts';
 import { type Database, openDatabase } from './platform/database.ts';
@@ -76,11 +76,12 @@ export function getContext(): Promise<RecordingContext> {
   return context;
 }
 
-/** Looks for ffmpeg once; while it is missing every call looks again, so that installing it is all that heals. */
+/** Looks for ffmpeg once, and again when it is not (any longer) where it was found: installing it is all that heals. */
 function rememberFfmpeg(logger: Logger): () => Promise<Ffmpeg> {
   let found: Ffmpeg | undefined;
   return async () => {
-    if (!found) {
+    if (!found || !(await canExecute(found.path))) {
+      found = undefined;
       found = await findFfmpeg();
       logger.info({ path: found.path, version: found.version, source: found.source }, 'Found ffmpeg');
     }

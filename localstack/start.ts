@@ -101,7 +101,8 @@ function summary(settings: LocalSettings, stack: Stack, service: RunningService)
     secretAccessKey: stack.env.MINIO_SECRET_KEY,
   };
   const lines = [
-    ['API', `${service.url}  (/health, /recordings, POST /webhook/stream)`],
+    ['Dashboard', `${service.url}/  (open it in a browser)`],
+    ['API', `${service.url}  (/docs, /recordings, POST /webhook/stream)`],
     ['Gateway', `${service.gatewayUrl}/api/recordings`],
     [
       'S3',

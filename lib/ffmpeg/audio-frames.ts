@@ -3,7 +3,7 @@
  * (ETSI TS 102 366). Owns one question: where, behind a cut between two PES packets, does the next frame begin?
  */
 
-type FrameLength = (bytes: Uint8Array, at: number) => number;
+export type FrameLength = (bytes: Uint8Array, at: number) => number;
 
 /** Bytes that must be there to tell a frame's length. */
 const HEADER = 7;
@@ -60,10 +60,10 @@ function follow(
 }
 
 function adts(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes.subarray(at, at + 6);
-  // Sync word, layer 0, a sampling frequency that exists.
-  if (a !== 0xff || (b & 0xf6) !== 0xf0 || ((c >> 2) & 15) > 12) return 0;
-  const length = ((d & 3) << 11) | (e << 3) | (f >> 5);
+  // Sync word, layer 0, a sampling frequency that exists. Read byte by byte: this is asked of every place of a packet.
+  if (bytes[at] !== 0xff || ((bytes[at + 1] ?? 0) & 0xf6) !== 0xf0) return 0;
+  if ((((bytes[at + 2] ?? 0) >> 2) & 15) > 12) return 0;
+  const length = (((bytes[at + 3] ?? 0) & 3) << 11) | ((bytes[at + 4] ?? 0) << 3) | ((bytes[at + 5] ?? 0) >> 5);
   return length > 7 ? length : 0;
 }
 

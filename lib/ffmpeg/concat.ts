@@ -136,7 +136,7 @@ async function place(options: ShortWayOptions, files: readonly RunFile[]): Promi
   for (const file of files) {
     const start90k = starts.at(-1) ?? 0;
     const { ffmpegPath, timeoutMs, signal } = options;
-    const part = await rollPart({
+    using part = await rollPart({
       ffmpegPath,
       timeoutMs,
       workDir: join(options.dir, 'tail'),

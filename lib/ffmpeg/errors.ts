@@ -4,10 +4,10 @@
  */
 import { ServiceError } from '../platform/errors.ts';
 
-/** No usable ffmpeg in any of the places where one may be. */
+/** No usable ffmpeg in any of the places where one may be. An operator has to act; work is kept until then. */
 export class FfmpegMissing extends ServiceError {
   readonly code = 'FFMPEG_MISSING';
-  readonly retryable = false;
+  readonly retryable = true;
   readonly tried: readonly string[];
 
   constructor(tried: readonly string[], options?: { cause?: unknown }) {
@@ -19,7 +19,7 @@ export class FfmpegMissing extends ServiceError {
 /** FFMPEG_PATH names something that is not an executable file: the operator's choice is never silently replaced. */
 export class FfmpegNotExecutable extends ServiceError {
   readonly code = 'FFMPEG_NOT_EXECUTABLE';
-  readonly retryable = false;
+  readonly retryable = true;
   readonly path: string;
 
   constructor(path: string, options?: { cause?: unknown }) {
@@ -31,7 +31,7 @@ export class FfmpegNotExecutable extends ServiceError {
 /** ffmpeg ended with an error: the input is not what it should be, or it was killed from outside. */
 export class FfmpegFailed extends ServiceError {
   readonly code = 'FFMPEG_FAILED';
-  /** Killed by a signal (out of memory, a shutdown) may work again; an error exit is about the input. */
+  /** Not started, or killed by a signal (out of memory, a shutdown): it may work again. An error exit is about the input. */
   readonly retryable: boolean;
   readonly exitCode: number | null;
   readonly signal: string | null;
@@ -43,7 +43,7 @@ export class FfmpegFailed extends ServiceError {
   ) {
     const how = end.signal === null ? `exit code ${end.exitCode}` : `signal ${end.signal}`;
     super(`ffmpeg ended with ${how}: ${lastLine(end.stderrTail)}`, options);
-    this.retryable = end.signal !== null;
+    this.retryable = end.exitCode === null;
     this.exitCode = end.exitCode;
     this.signal = end.signal;
     this.stderrTail = end.stderrTail;
@@ -74,15 +74,15 @@ export class FfmpegAborted extends ServiceError {
   }
 }
 
-/** The scratch volume is full: nothing is wrong with the media, and the step may run again elsewhere. */
+/** The scratch disk is full: nothing is wrong with the media, and the step may run again. `detail` is what said so. */
 export class ScratchFull extends ServiceError {
   readonly code = 'SCRATCH_FULL';
   readonly retryable = true;
-  readonly stderrTail: string;
+  readonly detail: string;
 
-  constructor(stderrTail: string, options?: { cause?: unknown }) {
-    super('No space left on the scratch volume.', options);
-    this.stderrTail = stderrTail;
+  constructor(detail: string, options?: { cause?: unknown }) {
+    super('No space left on the scratch disk: free space under SCRATCH_DIR, or make it larger.', options);
+    this.detail = detail;
   }
 }
 

@@ -132,7 +132,8 @@ async function makeExecutable(path: string): Promise<string> {
   }
 }
 
-async function canExecute(path: string): Promise<boolean> {
+/** Whether a binary is (still) there, and may be run. */
+export async function canExecute(path: string): Promise<boolean> {
   return await access(path, constants.X_OK).then(
     () => true,
     () => false,

@@ -32,7 +32,7 @@ export async function joinByEngine(options: EngineJoinOptions): Promise<readonly
     for (const slice of await slices(options.runs, options.partBytes ?? 16 * 2 ** 20)) {
       const { ffmpegPath, timeoutMs, signal } = options;
       const job = { ffmpegPath, timeoutMs, workDir, state, slices: [slice] };
-      const part = await rollPart(signal === undefined ? job : { ...job, signal });
+      using part = await rollPart(signal === undefined ? job : { ...job, signal });
       for (const warning of part.warnings) warnings.add(warning);
       state = part.state;
       parts.push({ index: part.index, bytes: part.media.length });

@@ -9,14 +9,22 @@ interface Codec {
   readonly sequenceSet: number;
   readonly sets: ReadonlySet<number>;
   readonly delimiter: number;
+  readonly isSlice: (type: number) => boolean;
 }
 
-const H264: Codec = { typeOf: (header) => header & 31, sequenceSet: 7, sets: new Set([7, 8, 13, 15]), delimiter: 9 };
+const H264: Codec = {
+  typeOf: (header) => header & 31,
+  sequenceSet: 7,
+  sets: new Set([7, 8, 13, 15]),
+  delimiter: 9,
+  isSlice: (type) => type >= 1 && type <= 5,
+};
 const HEVC: Codec = {
   typeOf: (header) => (header >> 1) & 63,
   sequenceSet: 33,
   sets: new Set([32, 33, 34]),
   delimiter: 35,
+  isSlice: (type) => type < 32,
 };
 
 /** By stream_type of the program map; undefined for codecs without parameter sets. */
@@ -36,6 +44,12 @@ export function parameterSets(accessUnit: Uint8Array, codec: Codec): Uint8Array[
   const units = nalUnits(accessUnit, codec);
   if (!units.some((unit) => unit.type === codec.sequenceSet)) return [];
   return units.filter((unit) => codec.sets.has(unit.type)).map((unit) => unit.bytes);
+}
+
+/** True where the beginning of an access unit shows that a slice comes before any parameter set: then it has none. */
+export function slicesFirst(beginning: Uint8Array, codec: Codec): boolean {
+  const first = nalUnits(beginning, codec).find(({ type }) => codec.isSlice(type) || codec.sets.has(type));
+  return first !== undefined && codec.isSlice(first.type);
 }
 
 /** With start codes, to stand before an access unit. */

@@ -6,9 +6,12 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeIndex, type Piece } from '../mp4/sample-index.ts';
 import { makeFragments } from './fragment.ts';
-import { joinSources, type SegmentSource } from './segment-memory.ts';
+import { learnFrom } from './remux-describe.ts';
+import type { RemuxMemory } from './remux-payload.ts';
+import { type Remuxed, remuxSlice, type TrackDescriptions } from './remux-slice.ts';
+import { type JoinedSegments, joinSources, type SegmentSource } from './segment-memory.ts';
 import { type ByteRange, sliceSamples } from './slice-samples.ts';
-import { planSlice, type RunCarry, type Slice, type SliceInput } from './ts-carry.ts';
+import { assembleSlice, planSlice, type RunCarry, type SliceInput, type SlicePlan } from './ts-carry.ts';
 
 export type { SegmentSource } from './segment-memory.ts';
 
@@ -33,6 +36,8 @@ export interface RollState {
   readonly end90k: number;
   readonly carry: RunCarry | null;
   readonly lastDts: Readonly<Record<string, number>>;
+  /** The tracks of the run that our own remux may make (remux-describe.ts). */
+  readonly descriptions?: TrackDescriptions;
 }
 
 export interface RollOptions {
@@ -46,7 +51,8 @@ export interface RollOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface RolledPart {
+/** To be disposed of when its media is not needed any more: the memory is used again. */
+export interface RolledPart extends Disposable {
   /** Exactly the bytes to upload. In memory: a part has to be, for its checksum. */
   readonly media: Uint8Array;
   /** To be stored beside the part, for buildHead. */
@@ -55,7 +61,11 @@ export interface RolledPart {
   readonly samples: number;
   /** What was left out or repaired, for the ledger. */
   readonly warnings: readonly string[];
+  /** Who made each slice: ffmpeg, with the reason why it was not us, or our own remux. */
+  readonly ways: readonly SliceWay[];
 }
+
+export type SliceWay = { readonly by: 'us' } | { readonly by: 'ffmpeg'; readonly why: string };
 
 /** How many of the following segments are looked at for the end of what began in the slice. */
 const LOOK_AHEAD = 3;
@@ -63,80 +73,129 @@ const LOOK_AHEAD = 3;
 /** Throws the errors of lib/ffmpeg and lib/mp4. Repeating it with the same input gives the same bytes. */
 export async function rollPart(options: RollOptions): Promise<RolledPart> {
   await mkdir(options.workDir, { recursive: true });
-  const media: Uint8Array[] = [];
+  using made = new DisposableStack();
+  const slices: RolledSlice[] = [];
   const pieces: Piece[] = [];
-  const warnings = new Set<string>();
   let state = options.state ?? { version: 1, runs: 0, end90k: 0, carry: null, lastDts: {} };
   let mediaBytes = 0;
   for (const slice of options.slices) {
-    const rolled = await rollSlice(slice, state, options);
-    for (const warning of rolled.warnings) warnings.add(warning);
+    const rolled = made.use(await rollSlice(slice, state, options));
     state = rolled.state;
+    slices.push(rolled);
     for (const piece of rolled.pieces) pieces.push(movedBy(piece, mediaBytes));
-    media.push(rolled.media);
     mediaBytes += rolled.media.length;
   }
-  const samples = pieces.reduce((sum, piece) => sum + piece.sizes.length, 0);
-  const [only = new Uint8Array()] = media;
-  return {
-    media: media.length > 1 ? Buffer.concat(media) : only,
+  const [only, ...others] = slices.map(({ media }) => media).filter((media) => media.length > 0);
+  const part = {
+    media: others.length > 0 ? Buffer.concat([only ?? EMPTY, ...others]) : (only ?? EMPTY),
     index: encodeIndex(pieces),
     state,
-    samples,
-    warnings: [...warnings],
+    samples: pieces.reduce((sum, piece) => sum + piece.sizes.length, 0),
+    warnings: [...new Set(slices.flatMap(({ warnings }) => warnings))],
+    ways: slices.flatMap(({ way }) => way ?? []),
   };
+  const memory = made.move();
+  return { ...part, [Symbol.dispose]: () => memory.dispose() };
 }
 
-interface RolledSlice {
+const EMPTY = new Uint8Array();
+
+/** To be disposed of when its media is not needed any more. */
+interface RolledSlice extends Disposable {
   readonly state: RollState;
   readonly warnings: readonly string[];
   readonly media: Uint8Array;
   readonly pieces: readonly Piece[];
+  /** Undefined where there was nothing to make. */
+  readonly way: SliceWay | undefined;
 }
-
-const NOTHING = { media: new Uint8Array(), pieces: [] } as const;
 
 async function rollSlice(slice: RunSlice, before: RollState, options: RollOptions): Promise<RolledSlice> {
   const isNew = slice.startsRun || before.carry === null;
   const run = isNew ? before.runs : before.runs - 1;
   const from = isNew || before.carry === null ? { start90k: before.end90k } : before.carry;
   const lastDts = isNew ? {} : before.lastDts;
-  const { workDir } = options;
-  await using input = scratchFile(join(workDir, 'slice.ts'));
-  await using output = scratchFile(join(workDir, 'slice.mp4'));
-  const plan = await writeSlice(slice, from, input.path);
-  const begun = { ...before, runs: run + 1, carry: plan.carry ?? null, lastDts };
+  const descriptions = isNew ? {} : (before.descriptions ?? {});
+  const { joined, plan } = await joinAndPlan(slice, from);
+  using memory = new DisposableStack();
+  memory.use(joined);
+  const begun = { ...before, runs: run + 1, carry: plan.carry ?? null, lastDts, descriptions };
+  const nothing = { warnings: plan.warnings, media: EMPTY, pieces: [], way: undefined, [Symbol.dispose]: () => {} };
   // A run that has not shown any stream yet has not begun.
-  if (plan.carry === undefined) return { state: { ...begun, runs: run }, warnings: plan.warnings, ...NOTHING };
-  if (plan.streams.length === 0) return { state: begun, warnings: plan.warnings, ...NOTHING };
-  const { ffmpegPath, timeoutMs, signal } = options;
-  const files = { inputPath: input.path, outputPath: output.path };
-  const job = { ffmpegPath, ...files, streams: plan.streams, addTicks: plan.addTicks, timeoutMs };
+  if (plan.carry === undefined) return { ...nothing, state: { ...begun, runs: run } };
+  if (plan.streams.length === 0) return { ...nothing, state: begun };
+  const input = { memory: joined.memory, tsBytes: joined.bytes.length };
+  const ours = remuxSlice(input, plan, { run, lastDts, descriptions });
+  const made: MadeSlice =
+    'declined' in ours
+      ? await byFfmpeg(input, plan, { run, lastDts }, options, ours.declined)
+      : { ...ours, warnings: [], way: { by: 'us' }, descriptions };
+  const held = memory.move();
+  const end90k = Math.max(before.end90k, made.end90k);
+  return {
+    state: { ...begun, end90k, lastDts: made.lastDts, descriptions: made.descriptions },
+    warnings: [...plan.warnings, ...made.warnings],
+    media: made.media,
+    pieces: made.pieces,
+    way: made.way,
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
+
+interface MadeSlice extends Remuxed {
+  readonly warnings: readonly string[];
+  readonly way: SliceWay;
+  /** For the next slices of the run. */
+  readonly descriptions: TrackDescriptions;
+}
+
+async function byFfmpeg(
+  input: RemuxMemory,
+  plan: SlicePlan,
+  context: { readonly run: number; readonly lastDts: Readonly<Record<string, number>> },
+  options: RollOptions,
+  why: string,
+): Promise<MadeSlice> {
+  const { ffmpegPath, workDir, timeoutMs, signal } = options;
+  await using source = scratchFile(join(workDir, 'slice.ts'));
+  await using output = scratchFile(join(workDir, 'slice.mp4'));
+  const { chunks, streams } = assembleSlice(input.memory.subarray(0, input.tsBytes), plan);
+  await writeChunks(source.path, chunks);
+  const files = { inputPath: source.path, outputPath: output.path };
+  const job = { ffmpegPath, ...files, streams, addTicks: plan.addTicks, timeoutMs };
   const made = await makeFragments(signal === undefined ? job : { ...job, signal });
   const bytes = await readFile(output.path);
+  const { run, lastDts } = context;
   const samples = sliceSamples(bytes, { run, shiftSeconds: plan.shiftSeconds, streams: made.streams, lastDts });
+  const media = keepRanges(bytes, samples.ranges);
+  const learned = learnFrom(input, plan, { media, pieces: samples.pieces }, context);
   return {
-    state: { ...begun, end90k: Math.max(before.end90k, samples.end90k), lastDts: samples.lastDts },
-    warnings: [...plan.warnings, ...made.warnings],
-    media: keepRanges(bytes, samples.ranges),
-    pieces: samples.pieces,
+    ...samples,
+    media,
+    warnings: made.warnings,
+    way: { by: 'ffmpeg', why: 'declined' in learned ? learned.declined : why },
+    descriptions: 'declined' in learned ? {} : learned.descriptions,
   };
+}
+
+/** The slice in memory, with as much of what follows as its end needs. */
+async function joinAndPlan(
+  slice: RunSlice,
+  from: SliceInput['from'],
+): Promise<{ joined: JoinedSegments; plan: SlicePlan }> {
+  for (let count = 1; ; count++) {
+    using memory = new DisposableStack();
+    const joined = memory.use(await joinSources(slice.segments, slice.following.slice(0, count)));
+    const plan = planSlice({ ts: joined.bytes, ownBytes: joined.ownBytes, from });
+    if (plan.wantsMore && count < Math.min(slice.following.length, LOOK_AHEAD)) continue;
+    memory.move();
+    return { joined, plan };
+  }
 }
 
 /** Removed at the end of its block, whatever happened to it. */
 function scratchFile(path: string): AsyncDisposable & { readonly path: string } {
   return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-}
-
-/** Plans the slice and writes what ffmpeg is to read of it. The segments' bytes are in memory here and nowhere else. */
-async function writeSlice(slice: RunSlice, from: SliceInput['from'], path: string): Promise<Omit<Slice, 'chunks'>> {
-  for (let count = 1; ; count++) {
-    using joined = await joinSources(slice.segments, slice.following.slice(0, count));
-    const { chunks, ...plan } = planSlice({ ts: joined.bytes, ownBytes: joined.ownBytes, from });
-    if (plan.wantsMore && count < Math.min(slice.following.length, LOOK_AHEAD)) continue;
-    await writeChunks(path, chunks);
-    return plan;
-  }
 }
 
 async function writeChunks(path: string, chunks: readonly Uint8Array[]): Promise<void> {

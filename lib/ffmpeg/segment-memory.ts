@@ -11,15 +11,19 @@ export type SegmentSource =
   | { readonly bytes: Uint8Array }
   | { readonly size: number; readonly read: (memory: Uint8Array) => Promise<Uint8Array> };
 
-/** To be disposed of when nothing refers to `bytes` any more. */
+/** To be disposed of when nothing refers to its memory any more. */
 export interface JoinedSegments extends Disposable {
-  /** Whole packets. */
+  /** Whole packets, at the beginning of `memory`. */
   readonly bytes: Uint8Array;
   readonly ownBytes: number;
+  /** The segments, and room for as much again behind them. */
+  readonly memory: Buffer;
 }
 
 /** Memory of more than a part's usual size is not kept. */
 const KEPT_BYTES = 64 * 1024 * 1024;
+/** What a sample of a very short segment needs besides. */
+const ROOM_BYTES = 64 * 1024;
 const AT_ONCE = 8;
 
 let spare: Buffer = Buffer.alloc(0);
@@ -31,7 +35,7 @@ export async function joinSources(
 ): Promise<JoinedSegments> {
   const sources = [...own, ...following];
   const sizes = await Promise.all(sources.map(sizeOf));
-  const memory = take(sizes.reduce((sum, size) => sum + size, 0));
+  const memory = take(2 * sizes.reduce((sum, size) => sum + size, 0) + ROOM_BYTES);
   const ends = runningSum(sizes);
   const places = sizes.map((size, at) => memory.subarray((ends[at] ?? 0) - size, ends[at]));
   const read = await readFew(sources, places);
@@ -45,7 +49,7 @@ export async function joinSources(
     bytes += segment.length;
     if (at < own.length) ownBytes = bytes;
   }
-  return { bytes: memory.subarray(0, bytes), ownBytes, [Symbol.dispose]: () => giveBack(memory) };
+  return { bytes: memory.subarray(0, bytes), ownBytes, memory, [Symbol.dispose]: () => giveBack(memory) };
 }
 
 /** A few at a time: each one on its way costs buffers of its own. */

@@ -61,19 +61,11 @@ export function sliceSamples(fragments: Uint8Array, context: SliceContext): Slic
   });
   const { ranges, place } = compact(own.flatMap(({ samples }) => samples));
   const filled = own.filter(({ samples }) => samples.length > 0);
-  const lastDts: Record<string, number> = { ...context.lastDts };
-  for (const { stream, samples } of filled) lastDts[stream.stream.pid] = samples.at(-1)?.dts ?? 0;
-  return {
-    pieces: filled.map(({ track, stream, samples, tail }) =>
-      toPiece(track, stream, { samples, tail }, context.run, place),
-    ),
-    ranges,
-    end90k: Math.max(
-      Number.NEGATIVE_INFINITY,
-      ...filled.map(({ track, samples, tail }) => endOf(track, samples, tail)),
-    ),
-    lastDts,
-  };
+  const pieces = filled.map(({ track, stream, samples, tail }) =>
+    toPiece(track, stream, { samples, tail }, context.run, place),
+  );
+  const pids = filled.map(({ stream }) => stream.stream.pid);
+  return { pieces, ranges, ...endsOf(pieces, pids, context.lastDts) };
 }
 
 function ownSamples(
@@ -178,11 +170,23 @@ function toPiece(
   };
 }
 
-function endOf(track: InitTrack, samples: readonly Sample[], tail: number): number {
-  let end = Number.NEGATIVE_INFINITY;
-  for (const [at, sample] of samples.entries()) {
-    const duration = (samples[at + 1]?.dts ?? sample.dts + tail) - sample.dts;
-    end = Math.max(end, sample.dts + sample.offset + duration);
+/** Where the pieces of a slice end, for the slice and the run behind it; `pids` are theirs. */
+export function endsOf(
+  pieces: readonly Piece[],
+  pids: readonly number[],
+  before: Readonly<Record<string, number>>,
+): Pick<SliceSamples, 'end90k' | 'lastDts'> {
+  const lastDts: Record<string, number> = { ...before };
+  let end90k = Number.NEGATIVE_INFINITY;
+  for (const [at, { durations, offsets, dts: first, timescale }] of pieces.entries()) {
+    let dts = first;
+    let last = first;
+    for (const [sample, duration] of durations.entries()) {
+      last = dts;
+      dts += duration;
+      end90k = Math.max(end90k, Math.ceil(((dts + (offsets[sample] ?? 0)) * 90_000) / timescale));
+    }
+    lastDts[pids[at] ?? 0] = last;
   }
-  return Math.ceil((end * 90_000) / track.timescale);
+  return { end90k, lastDts };
 }

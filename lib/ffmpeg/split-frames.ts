@@ -2,7 +2,7 @@
  * Finds what of the first PES packet behind a cut is still the end of a frame that began ahead of it. Owns gathering the
  * data around a cut; lengths of frames are audio-frames.ts, access units parameter-sets.ts.
  */
-import { bytesOfSplitFrame, frameLengthOf } from './audio-frames.ts';
+import { bytesOfSplitFrame, type FrameLength, frameLengthOf } from './audio-frames.ts';
 import { firstAccessUnit, nalCodec } from './parameter-sets.ts';
 import { PACKET, packetAt, pesHeader } from './ts-packets.ts';
 import type { ElementaryStream } from './ts-program.ts';
@@ -24,7 +24,16 @@ export function takenBehindCut(
   if (codec !== undefined) return firstAccessUnit(payload, codec);
   const lengthOf = frameLengthOf(stream.name);
   if (lengthOf === undefined) return 0;
+  if (endsWithFrame(ts, stream.pid, own.at(-1) ?? from, payload, lengthOf)) return 0;
   return bytesOfSplitFrame(payloadBetween(ts, stream.pid, from.packet, next.packet), payload, lengthOf);
+}
+
+/** The usual case, told by one walk: whole frames fill the last packet, and the next one begins with a frame. */
+function endsWithFrame(ts: Uint8Array, pid: number, last: PesStart, next: Uint8Array, lengthOf: FrameLength): boolean {
+  const { bytes } = pesBytes(ts, pid, last.packet);
+  let at = pesHeader(bytes)?.headerBytes ?? 0;
+  for (let length = 1; at < bytes.length && length > 0; at += length) length = lengthOf(bytes, at);
+  return at === bytes.length && lengthOf(next, 0) > 0;
 }
 
 /** The data of a PID from one transport packet up to another, PES headers taken off; `first` begins a PES packet. */

@@ -2,8 +2,8 @@
  * Finds the parameter sets a stream carries in a stretch of it. Owns looking into PES packets for them; what they are is
  * parameter-sets.ts.
  */
-import { nalCodec, parameterSets } from './parameter-sets.ts';
-import { pesHeader } from './ts-packets.ts';
+import { nalCodec, parameterSets, slicesFirst } from './parameter-sets.ts';
+import { PACKET, pesHeader } from './ts-packets.ts';
 import type { ElementaryStream } from './ts-program.ts';
 import { type PesStart, pesBytes } from './ts-scan.ts';
 
@@ -15,6 +15,9 @@ export function latestSets(ts: Uint8Array, stream: ElementaryStream, starts: rea
   const codec = nalCodec(stream.streamType);
   if (codec === undefined) return [];
   for (const start of starts.toReversed()) {
+    // Sets stand ahead of the first slice, and mostly that one begins in the first packet.
+    const head = pesBytes(ts, stream.pid, start.packet, PACKET - 4).bytes;
+    if (slicesFirst(head.subarray(pesHeader(head)?.headerBytes ?? 0), codec)) continue;
     const { bytes } = pesBytes(ts, stream.pid, start.packet, SETS_WITHIN);
     const units = parameterSets(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0), codec);
     if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));

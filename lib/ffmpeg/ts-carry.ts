@@ -64,14 +64,18 @@ export interface SliceStream {
   readonly beginsLate: boolean;
 }
 
-export interface Slice {
-  /** For ffmpeg: a map of exactly these streams, their packets, stamps moved. Empty when there is nothing to remux. */
-  readonly chunks: readonly Uint8Array[];
-  readonly streams: readonly SliceStream[];
+/** What a slice holds and how its clock runs; its bytes are not touched yet. */
+export interface SlicePlan {
+  /** The streams that have packets of their own in it. */
+  readonly streams: readonly PlannedStream[];
+  /** False where it begins its run. */
+  readonly midRun: boolean;
   /** What ffmpeg must add to the stamps (`-itsoffset`) to come to the slice's clock, in ticks. */
   readonly addTicks: number;
   /** Whole seconds by which the slice's clock is behind the recording's. */
   readonly shiftSeconds: number;
+  /** Moves a stamp of the stream to the slice's clock. */
+  readonly onSlice: (raw: number) => number;
   /** The run goes on, but what follows did not reach to the next PES packet of every stream: plan again with more. */
   readonly wantsMore: boolean;
   /** Undefined while a run has not shown a stream to set its clock by. */
@@ -79,7 +83,18 @@ export interface Slice {
   readonly warnings: readonly string[];
 }
 
-export function planSlice(input: SliceInput): Slice {
+export interface PlannedStream extends Omit<SliceStream, 'stream' | 'kind' | 'prefix'> {
+  readonly cut: Cut;
+}
+
+/** What ffmpeg is to read of a slice. */
+export interface AssembledSlice {
+  /** A map of exactly these streams, their packets, stamps moved. Empty when there is nothing to remux. */
+  readonly chunks: readonly Uint8Array[];
+  readonly streams: readonly SliceStream[];
+}
+
+export function planSlice(input: SliceInput): SlicePlan {
   const known = 'streams' in input.from ? input.from : undefined;
   const program = new ProgramReader(known?.streams);
   const { ts } = input;
@@ -91,44 +106,47 @@ export function planSlice(input: SliceInput): Slice {
     .flatMap((stream) => cutOf(ts, stream, starts, end, known));
   const active = cuts.filter((cut) => cut.first !== undefined);
   const clock = clockOf(cuts, active, input.from);
-  const warnings = leftOut(streams, starts);
-  if (clock === undefined)
-    return {
-      chunks: [],
-      streams: [],
-      addTicks: 0,
-      shiftSeconds: 0,
-      wantsMore: program.streams.size === 0,
-      carry: known,
-      warnings,
-    };
+  const base = { midRun: known !== undefined, warnings: leftOut(streams, starts) };
+  if (clock === undefined) {
+    const nothing = { streams: [], addTicks: 0, shiftSeconds: 0, onSlice: (raw: number) => raw };
+    return { ...base, ...nothing, wantsMore: program.streams.size === 0, carry: known };
+  }
   const absolute = (raw: number) => clock.anchor90k + ticksSince(raw, clock.anchorRaw);
   const earliest = Math.min(...active.map((cut) => absolute(cut.first?.dts ?? 0)));
   const shiftSeconds = Math.floor(earliest / SECOND) - LEAD_SECONDS;
   const onSlice = (raw: number) => absolute(raw) - shiftSeconds * SECOND;
   const steps = Math.floor((earliest - clock.offset90k - LEAD_SECONDS * SECOND) / STEADY);
-  const addTicks = clock.offset90k + steps * STEADY - shiftSeconds * SECOND;
-  const written = (raw: number) => onSlice(raw) - addTicks;
   const ordinals = ordinalsOf(streams);
-  const carry = carryOn(cuts, streams, absolute, clock.offset90k);
-  const assembled = assemble(ts, active, known !== undefined, written);
   return {
-    chunks: assembled.chunks,
+    ...base,
     streams: active.map((cut) => ({
-      stream: cut.stream,
-      kind: cut.kind,
+      cut,
       ordinal: ordinals.get(cut.stream.pid)?.ordinal ?? 0,
       position: ordinals.get(cut.stream.pid)?.position ?? 0,
       endDts: cut.next === undefined ? undefined : onSlice(cut.next.dts),
-      prefix: assembled.prefixes.get(cut.stream.pid) ?? [],
       beginsLate: beginsLate(cut, earliest, absolute),
     })),
-    addTicks,
+    addTicks: clock.offset90k + steps * STEADY - shiftSeconds * SECOND,
     shiftSeconds,
+    onSlice,
     wantsMore: ts.length > input.ownBytes && active.some((cut) => cut.next === undefined),
-    carry,
-    warnings,
+    carry: carryOn(cuts, streams, absolute, clock.offset90k),
   };
+}
+
+/** Changes `ts`, which the plan was made of; what it answers with refers to it. */
+export function assembleSlice(ts: Uint8Array, plan: SlicePlan): AssembledSlice {
+  if (plan.streams.length === 0) return { chunks: [], streams: [] };
+  const written = (raw: number) => plan.onSlice(raw) - plan.addTicks;
+  const cuts = plan.streams.map(({ cut }) => cut);
+  const { chunks, prefixes } = assemble(ts, cuts, plan.midRun, written);
+  const streams = plan.streams.map(({ cut, ...planned }) => ({
+    ...planned,
+    stream: cut.stream,
+    kind: cut.kind,
+    prefix: prefixes.get(cut.stream.pid) ?? [],
+  }));
+  return { chunks, streams };
 }
 
 /** Half of what ffmpeg looks at where it is not told otherwise: 5 MB and 5 s. */

@@ -34,6 +34,8 @@ export function scanStreams(ts: Uint8Array, program: ProgramReader): Map<number,
 /** A PID is noted before the map names it: the map of a part may stand behind the first packets of its streams. */
 function note(found: Map<number, PesStart[]>, ts: Uint8Array, pid: number, packet: number, payload: number): void {
   const first = ts.subarray(packet * PACKET + payload, (packet + 1) * PACKET);
+  // Sections begin with the same flag (2.4.4): a table that nobody reads is no PES packet.
+  if (first.length >= 3 && (first[0] !== 0 || first[1] !== 0 || first[2] !== 1)) return;
   // Almost always all of the header is in the first packet; it may have up to 9 + 255 bytes.
   const header = pesHeader(first) ?? pesHeader(pesBytes(ts, pid, packet, 9 + 255).bytes);
   if (header?.pts === undefined || header.dts === undefined) return;

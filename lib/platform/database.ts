@@ -102,13 +102,10 @@ async function transaction<Result>(pool: pg.Pool, work: (client: Queryable) => P
 
 /** Errors of the connection, as opposed to errors of the statement, become retryable ones. */
 function translate(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const code = (error as { code?: unknown }).code;
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const connection =
     typeof code === 'string'
-      ? /^(ECONN|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|53|40001|40P01|28|3D)/.test(code)
-      : /timeout|terminated|closed/i.test(error.message);
-  return connection
-    ? new DatabaseUnavailable(`PostgreSQL is not available: ${error.message}`, { cause: error })
-    : error;
+      ? /^(ECONN|EHOST|ENET|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|53|40001|40P01|28|3D)/.test(code)
+      : /timeout|terminated|closed/i.test(String(message));
+  return connection ? new DatabaseUnavailable(`PostgreSQL is not available: ${message}`, { cause: error }) : error;
 }

@@ -16,8 +16,10 @@ export async function migrate(database: Database, folder: string, logger: Logger
   await database.query(
     'CREATE TABLE IF NOT EXISTS recording_migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())',
   );
+  const { rows } = await database.query<{ name: string }>('SELECT name FROM recording_migrations');
+  const before = new Set(rows.map((row) => row.name));
   const applied: string[] = [];
-  for (const name of files) {
+  for (const name of files.filter((file) => !before.has(file))) {
     const sql = await readFile(join(folder, name), 'utf8');
     const fresh = await database.transaction(async (client) => {
       await client.query('LOCK TABLE recording_migrations IN EXCLUSIVE MODE');

@@ -73,7 +73,7 @@ export function buildOpenApi(routes: readonly DocumentedRoute[], info: OpenApiDo
 
 function operationOf(route: DocumentedRoute, schemas: Json): Json {
   const { doc } = route;
-  const answers = { ...usualFailures(route), ...doc.answers };
+  const answers = { ...usualAnswers(route), ...doc.answers };
   return {
     operationId: `${route.method.toLowerCase()}${route.path.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '')}`,
     tags: [doc.tag],
@@ -105,9 +105,15 @@ function answerOf(status: number, answer: AnswerDoc, schemas: Json): Json {
   return { description: answer.description, content: { [answer.contentType]: {} } };
 }
 
-function usualFailures({ path, access, doc }: DocumentedRoute): Record<number, AnswerDoc> {
+/** Reads of JSON and of text carry an ETag. */
+const isCacheable = ({ method, doc }: DocumentedRoute) =>
+  method === 'GET' && Boolean(doc.answers[200]?.schema || doc.answers[200]?.contentType);
+
+function usualAnswers(route: DocumentedRoute): Record<number, AnswerDoc> {
+  const { path, access, doc } = route;
   const failure = (description: string): AnswerDoc => ({ description, schema: errorSchema });
   return {
+    ...(isCacheable(route) ? { 304: { description: 'Unchanged: If-None-Match has its ETag' } } : {}),
     ...(doc.body || doc.query ? { 400: failure('Not valid; the message names the fields') } : {}),
     ...(access !== 'public' || doc.bearer ? { 401: failure('No or a wrong signature or token') } : {}),
     ...(access !== 'public' ? { 403: failure('The address is not allowed') } : {}),

@@ -49,6 +49,8 @@ export async function captureSegment(
   const verdict = await judge(context, candidates, fetched.bytes);
   const owner = await findOwner(context, candidates, parsed, key, fetched, verdict.probe);
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
+  // In the ledger already: nothing came, and what counts from the last segment does not begin again.
+  if (owner.isCaptured) return { kind: 'stored', recordingId: owner.recordingId, state: null };
   const state = await store(context, owner.recordingId, parsed, key, fetched, verdict);
   await afterCapture(context, owner.recordingId, state, verdict, parsed);
   return { kind: 'stored', recordingId: owner.recordingId, state };
@@ -102,13 +104,15 @@ async function findOwner(
   key: string,
   fetched: FetchedObject,
   probe: SegmentProbe | null,
-): Promise<{ recordingId: string } | { ignore: string }> {
+): Promise<{ recordingId: string; isCaptured: boolean } | { ignore: string }> {
   const known = await context.segments.findSources([{ key, etag: fetched.etag }]);
   const taken = known.filter((row) => isSameWrite(row, { key, ...fetched }));
   const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
-  if (mine) return { recordingId: mine.recordingId };
+  if (mine) return { recordingId: mine.recordingId, isCaptured: true };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
-  const modifiedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
+  // Which broadcast it is of says the time at which it was written: it may have waited for its upload.
+  const storedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
+  const modifiedAtMs = Math.min(storedAtMs, fetched.writtenAtMs ?? storedAtMs);
   // A recording that was cut at its greatest length has no late rest: what follows continues it exactly, and is the next's.
   const open = candidates.filter(
     (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),
@@ -118,7 +122,7 @@ async function findOwner(
   const described = await Promise.all(
     open.map((candidate) => describeCandidate(context, candidate, hasChoice ? { key, number: parsed.number } : null)),
   );
-  return assignSegment(
+  const assignment = assignSegment(
     {
       key,
       etag: fetched.etag,
@@ -131,6 +135,7 @@ async function findOwner(
     described.map((candidate) => onOurClock(candidate, fetched.clockOffsetMs ?? 0)),
     { clockSlackMs: context.config.CLOCK_SLACK, endGraceMs: context.config.LATE_SEGMENT_WINDOW },
   );
+  return 'ignore' in assignment ? assignment : { ...assignment, isCaptured: false };
 }
 
 /**

@@ -2,6 +2,7 @@
  * Finishes a recording whose stream has ended: waits for its last segments, makes the file, verifies it in the store,
  * completes the row.
  *
+ *   may the stream come back? ──yes──► later
  *   sweep ── more to come? ──yes──► later
  *     └─no─► parts rolled, or too much for one ffmpeg ──► the engine: tail, head, Complete
  *            else ──► the short way                          │
@@ -15,7 +16,7 @@ import { NoSegments, VerificationFailed } from './errors.ts';
 import { makeByParts } from './make-by-parts.ts';
 import { orderLedger, planLedgerRuns } from './plan-file.ts';
 import { decideReadiness } from './readiness.ts';
-import type { EventSource, RecordingFacts } from './recording.ts';
+import type { Recording, RecordingFacts } from './recording.ts';
 import { restartGeneration } from './remake.ts';
 import type { LedgerSegment } from './segment-repository.ts';
 import { makeByShortWay } from './short-way.ts';
@@ -53,6 +54,10 @@ const ENGINE_ATTEMPTS = 2;
 export async function finishRecording(context: RecordingContext, lease: Lease): Promise<WorkResult> {
   const { recording } = lease;
   const startedMs = context.clock.now();
+  const mayComeBackUntilMs = reconnectUntilMs(recording, context.config.RECONNECT_WINDOW);
+  // Whatever wakes us up before, a last segment for one, must not close the window.
+  if (startedMs < mayComeBackUntilMs)
+    return { kind: 'later', at: new Date(mayComeBackUntilMs), why: 'the stream may come back' };
   const wait = await waitForSegments(context, lease);
   if (wait) return wait;
 
@@ -86,16 +91,15 @@ export async function finishRecording(context: RecordingContext, lease: Lease): 
   return { kind: 'done' };
 }
 
-/** A stream that was ended by what followed does not come back. */
-const ENDED_FOR_GOOD: ReadonlySet<EventSource | null> = new Set<EventSource>(['superseded', 'max-duration']);
+/** Until when a start of the stream continues the recording, on our clock. */
+function reconnectUntilMs({ endHeardAt, endSource }: Recording, windowMs: number): number {
+  // What the next start or the greatest length has ended has its successor already.
+  const isFollowed = endSource === 'superseded' || endSource === 'max-duration';
+  return endHeardAt === null || isFollowed ? 0 : endHeardAt.getTime() + windowMs;
+}
 
 /** Null when no segment is to come any more. */
 async function waitForSegments(context: RecordingContext, lease: Lease): Promise<WorkResult | null> {
-  const { endHeardAt, endSource } = lease.recording;
-  // Whatever wakes us up meanwhile, a last segment for instance, does not shorten the window.
-  const reconnectsUntilMs = (endHeardAt?.getTime() ?? 0) + context.config.RECONNECT_WINDOW;
-  if (!ENDED_FOR_GOOD.has(endSource) && context.clock.now() < reconnectsUntilMs)
-    return { kind: 'later', at: new Date(reconnectsUntilMs), why: 'the stream may come back' };
   const sweep = await sweepRecording(context, lease.recording.id);
   const fresh = await context.recordings.find(lease.recording.id);
   const readiness = decideReadiness(

@@ -9,6 +9,10 @@
  *   | MediaMTX   | form* | event=ready           | event=not-ready      | source_id | (the hook cannot refuse)     |
  *
  *   * by our script, since MediaMTX runs commands and sends nothing itself
+ *
+ * A second publisher of a live stream: nginx-rtmp tells its start, refuses it and tells its end; SRS tells its start and
+ * refuses it; MediaMTX lets it replace the first, whose end comes before its start (seen with nginx-rtmp 1.2.2, SRS 6.0.157
+ * and MediaMTX of August 2026).
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -26,6 +30,8 @@ export interface HookEvent {
   readonly session: string | null;
   /** When it happened, where the server tells. */
   readonly at: Date | null;
+  /** Nobody can publish what is being published; the server tells of the attempt before it refuses it. */
+  readonly refusesSecond: boolean;
 }
 
 const text = z.string().max(1024);
@@ -58,17 +64,17 @@ export function readHook(server: HookServer, body: string): HookEvent | null {
   switch (server) {
     case 'nginx-rtmp': {
       const { call, app, name, clientid } = nginxRtmp.parse(formFields(body));
-      return eventOf(call, [server, app], name, clientid, null);
+      return eventOf(server, call, [app], name, clientid, null);
     }
     case 'srs': {
       const { action, vhost, app, stream, client_id } = srs.parse(JSON.parse(body));
-      return eventOf(action, [server, vhost, app], stream, client_id, null);
+      return eventOf(server, action, [vhost, app], stream, client_id, null);
     }
     case 'mediamtx': {
       const { event, path, source_id, time: at } = mediaMtx.parse(formFields(body));
       const parts = path.split('/');
       const name = parts.pop() ?? '';
-      return eventOf(event, [server, ...parts], name, source_id, at ?? null);
+      return eventOf(server, event, parts, name, source_id, at ?? null);
     }
   }
 }
@@ -83,6 +89,7 @@ function formFields(body: string): Record<string, string> {
 }
 
 function eventOf(
+  server: HookServer,
   word: string,
   where: readonly string[],
   name: string,
@@ -92,10 +99,11 @@ function eventOf(
   if (!STARTS.has(word) && !ENDS.has(word)) return null;
   return {
     event: STARTS.has(word) ? 'stream.started' : 'stream.ended',
-    streamId: nameUuid([...where, name].join('\n')),
+    streamId: nameUuid([server, ...where, name].join('\n')),
     streamKey: z.object({ stream_key: streamKeySchema }).parse({ stream_key: name }).stream_key,
     session: session || null,
     at,
+    refusesSecond: server !== 'mediamtx',
   };
 }
 

@@ -1,7 +1,11 @@
 /**
- * Which connection of a publisher an event of a hook is about. Hooks come twice (a client that repeats), and the end of a
- * lost connection comes after the start of the one that replaced it; a recording must survive both. The decisions are
- * pure, the rows are `stream_sessions`.
+ * Which connection of a publisher an event of a hook is about. The decisions are pure, the rows are `stream_sessions`.
+ * A recording must survive what servers tell:
+ *
+ *   start A · start A · end A · end A     a client that repeats
+ *   start A · start B · end A             the end of a lost connection after the start of the one that replaced it
+ *   start A · start B · end B · … end A   nginx-rtmp: B is refused, since A publishes, and is told of all the same
+ *   start A · start B · … end A           SRS: the same, without an end of B
  */
 import type { Queryable } from '../platform/database.ts';
 
@@ -16,36 +20,79 @@ export interface StreamSession {
 const REPEATED_MS = 60_000;
 /** How late the end of a connection that was replaced may come. */
 const LATE_END_MS = 10 * 60_000;
+/** A connection that ends this soon while an older one is open was refused by the server. */
+const REFUSED_MS = 5000;
+/** A connection that came this shortly before the end of an older one has taken the stream over. */
+const TAKEOVER_MS = 2000;
 
-/** When the broadcast of a start began: a repeated one is told with the time of the first. */
+export type SessionStart =
+  /** A broadcast begins. */
+  | { readonly kind: 'new'; readonly startedAt: Date }
+  /** The start of a connection that is known, told again: `startedAt` is that of the first. */
+  | { readonly kind: 'repeated'; readonly startedAt: Date }
+  /** The server is about to refuse it, since another one publishes; or has lost that one without telling. */
+  | { readonly kind: 'second'; readonly startedAt: Date };
+
+/**
+ * @param isLive the stream is being recorded
+ * @param refusesSecond the server lets nobody publish a stream that is being published, but tells of the attempt all the same
+ */
 export function decideSessionStart(
   known: readonly StreamSession[],
   session: string | null,
   at: Date,
-): { startedAt: Date; isNew: boolean } {
-  const repeated = known.find(
-    (one) =>
-      session !== null &&
-      one.session === session &&
-      one.endedAt === null &&
-      Math.abs(at.getTime() - one.startedAt.getTime()) <= REPEATED_MS,
-  );
-  return repeated ? { startedAt: repeated.startedAt, isNew: false } : { startedAt: at, isNew: true };
+  { isLive, refusesSecond }: { isLive: boolean; refusesSecond: boolean },
+): SessionStart {
+  const open = known.filter(({ endedAt }) => endedAt === null);
+  const same = open.filter((one) => session !== null && one.session === session);
+  const repeated = same.find((one) => Math.abs(at.getTime() - one.startedAt.getTime()) <= REPEATED_MS);
+  if (repeated) return { kind: 'repeated', startedAt: repeated.startedAt };
+  // A number of a connection that is given out again: the server has restarted, and nobody else publishes.
+  const isSecond = refusesSecond && isLive && session !== null && same.length === 0 && open.length > 0;
+  return { kind: isSecond ? 'second' : 'new', startedAt: at };
 }
 
-/** Whether an end ends the stream: not where another connection has taken it over meanwhile. */
-export function decideSessionEnd(known: readonly StreamSession[], session: string | null, at: Date): boolean {
-  if (session === null) return true;
-  const newest = known
+/** `unheard`: of a connection that may have been refused, for all that is known. */
+export type SessionEnd = 'ends' | 'goes-on' | 'unheard';
+
+/** Whether an end ends the stream: not where another connection has taken it over meanwhile, or is publishing it. */
+export function decideSessionEnd(
+  known: readonly StreamSession[],
+  session: string | null,
+  at: Date,
+  { refusesSecond }: { refusesSecond: boolean },
+): SessionEnd {
+  if (session === null) return 'ends';
+  const open = known
     .filter((one) => one.endedAt === null)
-    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime())
-    .at(-1);
-  if (!newest || newest.session === session) return true;
-  return at.getTime() - newest.startedAt.getTime() > LATE_END_MS;
+    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  const newest = open.at(-1);
+  if (refusesSecond) return decideOnlyEnd(known, open, session, at);
+  if (!newest || newest.session === session) return 'ends';
+  return at.getTime() - newest.startedAt.getTime() > LATE_END_MS ? 'ends' : 'goes-on';
 }
 
-/** Sessions that are over are of no use after a day. */
-const KEEP = "interval '1 day'";
+/** Where the server has one publisher at a time: the oldest, unless it was lost and the server never said so. */
+function decideOnlyEnd(
+  known: readonly StreamSession[],
+  open: readonly StreamSession[],
+  session: string,
+  at: Date,
+): SessionEnd {
+  const mine = open.findLast((one) => one.session === session);
+  const others = open.filter((one) => one.session !== session);
+  if (!mine) {
+    if (others.length > 0) return 'goes-on';
+    return known.some((one) => one.session === session) ? 'ends' : 'unheard';
+  }
+  const newer = others.findLast((one) => one.startedAt > mine.startedAt);
+  if (newer) return at.getTime() - newer.startedAt.getTime() <= TAKEOVER_MS ? 'goes-on' : 'ends';
+  const wasRefused = others.length > 0 && at.getTime() - mine.startedAt.getTime() <= REFUSED_MS;
+  return wasRefused ? 'goes-on' : 'ends';
+}
+
+/** Sessions that are over are of no use after a day; those whose end was lost, after a month. */
+const IS_OLD = `coalesce(ended_at + interval '1 day', started_at + interval '30 days') < $2::timestamptz`;
 
 /** The rows. The caller holds the stream's row lock. */
 export class SessionRepository {
@@ -67,20 +114,26 @@ export class SessionRepository {
     }));
   }
 
-  /** A new connection is the only one that is open: whatever was open before it was lost. */
+  /** A new broadcast's connection is the only one that is open: whatever was open before it was lost. */
   async start(streamId: string, session: string | null, at: Date, now: Date): Promise<void> {
-    await this.#db.query(
-      `DELETE FROM stream_sessions WHERE stream_id = $1 AND coalesce(ended_at, started_at) < $2::timestamptz - ${KEEP}`,
-      [streamId, now],
-    );
-    await this.#db.query('UPDATE stream_sessions SET ended_at = $2 WHERE stream_id = $1 AND ended_at IS NULL', [
-      streamId,
-      at,
-    ]);
+    await this.#db.query(`DELETE FROM stream_sessions WHERE stream_id = $1 AND ${IS_OLD}`, [streamId, now]);
+    await this.endAll(streamId, at);
+    await this.add(streamId, session, at);
+  }
+
+  /** A connection beside one that is open. */
+  async add(streamId: string, session: string | null, at: Date): Promise<void> {
     await this.#db.query(
       'INSERT INTO stream_sessions (stream_id, session, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
       [streamId, session ?? '', at],
     );
+  }
+
+  async endAll(streamId: string, at: Date): Promise<void> {
+    await this.#db.query('UPDATE stream_sessions SET ended_at = $2 WHERE stream_id = $1 AND ended_at IS NULL', [
+      streamId,
+      at,
+    ]);
   }
 
   async end(streamId: string, session: string | null, at: Date): Promise<void> {

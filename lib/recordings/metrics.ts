@@ -7,12 +7,14 @@ import { nowOf, type RecordingContext } from './context.ts';
 import type { DrainOutcome } from './dead-letters.ts';
 import { scratchUse } from './scratch.ts';
 
-/** Latencies are those of the last quarter of an hour. */
+/** Segments, failures and latencies are those of the last quarter of an hour: the ledger only grows, and is never read whole. */
 const WINDOW_MS = 15 * 60_000;
 const NAMESPACE = 'RecordingService';
 
 export interface MetricsSnapshot {
   readonly recordings: Readonly<Record<'recording' | 'processing' | 'completed' | 'failed', number>>;
+  /** Recordings that failed in the last quarter of an hour; those above are all that have. */
+  readonly recentFailures: number;
   readonly segments: Readonly<Record<'captured' | 'missing' | 'rejected' | 'late', number>>;
   readonly capturedBytes: number;
   readonly storedBytes: number;
@@ -38,7 +40,8 @@ export async function readMetrics(context: RecordingContext): Promise<MetricsSna
     `SELECT 'recording' AS kind, status::text AS state, count(*)::int AS count, coalesce(sum(file_size), 0)::bigint AS bytes
        FROM recordings GROUP BY status
      UNION ALL
-     SELECT 'segment', state, count(*)::int, coalesce(sum(size), 0)::bigint FROM recording_segments GROUP BY state`,
+     SELECT 'segment', state, count(*)::int, coalesce(sum(size), 0)::bigint FROM recording_segments WHERE captured_at >= $1 GROUP BY state`,
+    [since],
   );
   const lag = await context.db.query<Quantiles>(
     `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY lag) AS p50, percentile_cont(0.95) WITHIN GROUP (ORDER BY lag) AS p95
@@ -52,11 +55,12 @@ export async function readMetrics(context: RecordingContext): Promise<MetricsSna
               WHERE status = 'completed' AND completed_at >= ($1::timestamptz AT TIME ZONE 'UTC')) recent`,
     [since],
   );
-  const work = await context.db.query<{ age: number | null; silent: number }>(
-    `SELECT (SELECT extract(epoch FROM $1 - min(coalesce(next_attempt_at, updated_at)))::float8 FROM recordings WHERE status = 'processing') AS age,
+  const work = await context.db.query<{ age: number | null; silent: number; failed: number }>(
+    `SELECT (SELECT count(*)::int FROM recordings WHERE status = 'failed' AND completed_at >= ($2::timestamptz AT TIME ZONE 'UTC')) AS failed,
+            (SELECT extract(epoch FROM $1 - min(coalesce(next_attempt_at, updated_at)))::float8 FROM recordings WHERE status = 'processing') AS age,
             (SELECT count(*)::int FROM recordings
               WHERE status = 'recording' AND coalesce(last_segment_at, created_at) < $1::timestamptz - interval '1 minute') AS silent`,
-    [now],
+    [now, since],
   );
   const letters = await context.db.query<{ outcome: DrainOutcome; count: number; recent: number }>(
     `SELECT outcome, count(*)::int AS count, count(*) FILTER (WHERE drained_at >= $1)::int AS recent FROM dead_letters GROUP BY outcome`,
@@ -82,6 +86,7 @@ export async function readMetrics(context: RecordingContext): Promise<MetricsSna
     captureLagSeconds: lag.rows[0] ?? { p50: null, p95: null },
     finishSeconds: finish.rows[0] ?? { p50: null, p95: null },
     queueAgeSeconds: Math.max(0, work.rows[0]?.age ?? 0),
+    recentFailures: work.rows[0]?.failed ?? 0,
     silentRecordings: work.rows[0]?.silent ?? 0,
     scratchUsedRatio: await scratchUse(context.config.SCRATCH_DIR),
     deadLetters: { repeated: lettersOf('repeated'), failed: lettersOf('failed'), dropped: lettersOf('dropped') },
@@ -99,9 +104,12 @@ interface Quantiles {
 export function toPrometheus(snapshot: MetricsSnapshot): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, values: ReadonlyArray<[Record<string, string>, number | null]>) => {
-    const labelNames = Object.keys(values[0]?.[0] ?? {});
+    // A gauge without labels says 0 until it is set: what is not known is no metric at all.
+    const known = values.filter((one): one is [Record<string, string>, number] => one[1] !== null);
+    if (known.length === 0) return;
+    const labelNames = Object.keys(known[0]?.[0] ?? {});
     const metric = new Gauge({ name: `recording_${name}`, help, labelNames, registers: [registry] });
-    for (const [labels, value] of values) if (value !== null) metric.set(labels, value);
+    for (const [labels, value] of known) metric.set(labels, value);
   };
   const byState = (counts: Readonly<Record<string, number>>, label: string) =>
     Object.entries(counts).map(([state, value]): [Record<string, string>, number] => [{ [label]: state }, value]);
@@ -116,8 +124,13 @@ export function toPrometheus(snapshot: MetricsSnapshot): Promise<string> {
     [{ quantile: '0.95' }, p95],
   ];
   gauge('recordings', 'Recordings by status', byState(snapshot.recordings, 'status'));
-  gauge('segments', 'Segments in the ledger by state; missing ones are gaps', byState(snapshot.segments, 'state'));
-  gauge('captured_bytes', 'Bytes of captured segments', [[{}, snapshot.capturedBytes]]);
+  gauge('recent_failures', 'Recordings that failed in the last 15 minutes', [[{}, snapshot.recentFailures]]);
+  gauge(
+    'segments',
+    'Segments of the last 15 minutes by state; missing ones are gaps',
+    byState(snapshot.segments, 'state'),
+  );
+  gauge('captured_bytes', 'Bytes of the segments captured in the last 15 minutes', [[{}, snapshot.capturedBytes]]);
   gauge('stored_bytes', 'Bytes of completed recordings', [[{}, snapshot.storedBytes]]);
   gauge(
     'capture_lag_seconds',
@@ -144,6 +157,7 @@ export function toEmf(snapshot: MetricsSnapshot, nowMs: number): Record<string, 
     RecordingsLive: snapshot.recordings.recording,
     RecordingsProcessing: snapshot.recordings.processing,
     RecordingsFailed: snapshot.recordings.failed,
+    RecentFailures: snapshot.recentFailures,
     SegmentsMissing: snapshot.segments.missing,
     SegmentsRejected: snapshot.segments.rejected,
     CaptureLagP95: snapshot.captureLagSeconds.p95,

@@ -23,6 +23,7 @@ interface Wanted {
 
 /**
  * Tries what is missing and due. Returns how many segments are still waited for.
+ * @param settled keys of objects that are there and not for this recording: a playlist may name an earlier broadcast's
  * @throws what captureSegment throws
  */
 export async function waitForMissing(
@@ -30,6 +31,7 @@ export async function waitForMissing(
   recording: Recording,
   candidates: readonly Recording[],
   playlist: CurrentPlaylist | null,
+  settled: ReadonlySet<string>,
 ): Promise<number> {
   const { rows, whole } = await readOrderRows(context.segments, recording.id);
   const found = findWanted(rows, playlist);
@@ -39,7 +41,7 @@ export async function waitForMissing(
         recording.id,
         found.map((want) => want.key),
       );
-  const wanted = found.filter((want) => !held.has(want.key));
+  const wanted = found.filter((want) => !held.has(want.key) && !settled.has(want.key));
   const missing = new Map(rows.filter((row) => row.state === 'missing').map((row) => [row.sourceKey, row]));
   let awaited = 0;
   for (const want of wanted) {

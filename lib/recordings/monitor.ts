@@ -15,6 +15,7 @@ import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
 import { removeStaging } from './remove-staging.ts';
 import { hashFiles } from './report-hash.ts';
+import { resumeStale } from './resume-stale.ts';
 import { applyRetention } from './retention.ts';
 import { splitLongRecordings } from './split-long.ts';
 import { sweepRecording } from './sweep.ts';
@@ -26,6 +27,8 @@ const SWEEPS_AT_ONCE = 8;
 const DUE_AT_ONCE = 500;
 /** For each of the works that nobody waits for. */
 const ASIDE_BUDGET_MS = 2000;
+/** Listings of streams that most likely never go on are not worth each tick. */
+const RESUME_EVERY_MS = 60_000;
 /** A stream that the Stream Service does not know at all ends only when nothing came for this long. */
 const UNKNOWN_STREAM_MS = 30_000;
 
@@ -63,6 +66,8 @@ export async function tick(context: RecordingContext): Promise<void> {
   );
   await duty(context, 'update durations', () => context.segments.updateDurations(nowOf(context)));
   await duty(context, 'end stale recordings', () => endStale(context));
+  if (context.clock.now() % RESUME_EVERY_MS < context.config.MONITOR_INTERVAL)
+    await duty(context, 'resume streams that were silent', () => resumeStale(context));
   await duty(context, 'split long recordings', () => splitLongRecordings(context));
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));

@@ -205,7 +205,7 @@ async function resolveLostStart(
 }
 
 /** Times of the segments in the bucket that no recording has, or only one that began after them. */
-async function listUnclaimed(
+export async function listUnclaimed(
   context: RecordingContext,
   streamKey: string,
   followers: readonly Recording[],

@@ -101,6 +101,17 @@ export class RecordingRepository {
     );
   }
 
+  /** Recordings that STALE_TIMEOUT ended after `since`, the last ones of their streams. */
+  async findEndedStale(since: Date): Promise<Recording[]> {
+    return this.#many(
+      `SELECT ${COLUMNS} FROM recordings stale
+        WHERE end_source = 'stale' AND ended_at >= $1
+          AND NOT EXISTS (SELECT 1 FROM recordings later
+                           WHERE later.stream_id = stale.stream_id AND later.started_at > stale.started_at)`,
+      [since],
+    );
+  }
+
   /** Recordings in `processing` whose next attempt is due and that nobody works on. */
   async findDue(now: Date, limit: number): Promise<Recording[]> {
     return this.#many(

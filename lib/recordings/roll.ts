@@ -1,7 +1,7 @@
 /**
  * Rolls parts: pending segments become media bytes at their final place in the upload, while the stream is live.
  *
- *   plan (pure) ─► fetch staged ─► rollPart (ffmpeg -c copy, index) ─► UploadPart n ─► one transaction:
+ *   plan (pure) ─► fetch staged ─► rollPart (remux, index) ─► UploadPart n ─► one transaction:
  *   lock row by lease, part row with ETag, size and sample index, places of its segments, engine state
  *
  * Killed before the transaction, the step is repeated: the same segments make the same bytes, and a part sent twice
@@ -73,7 +73,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
     const { part } = plan;
     const isEnd = last && countSegments(part) === plan.open;
     const done = await withScratch(context, recording, async (folder) => {
-      const rolled = await makePart(context, lease, part, state?.roll, folder);
+      using rolled = await makePart(context, lease, part, state?.roll, folder);
       if (rolled.media.length < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
       return storePart(context, lease, { recording, partNumber, part, rolled, state });
     });
@@ -160,6 +160,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
     );
     await recordings.saveEngineState(recording.id, lease.token, next);
   });
+  const byFfmpeg = rolled.ways.flatMap((way) => (way.by === 'ffmpeg' ? way.why : []));
   context.logger.info(
     {
       recording_id: recording.id,
@@ -167,6 +168,8 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
       bytes: rolled.media.length,
       segments: countSegments(part),
       samples: rolled.samples,
+      // Why slices were ffmpeg's to make: their number tells what a stream costs.
+      ...(byFfmpeg.length > 0 ? { by_ffmpeg: byFfmpeg } : {}),
     },
     'Rolled a part',
   );

@@ -6,6 +6,7 @@
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { ScratchFull } from '../ffmpeg/errors.ts';
 import type { RecordingContext } from './context.ts';
 import type { Recording } from './recording.ts';
 
@@ -17,20 +18,29 @@ export async function withScratch<Result>(
   context: RecordingContext,
   recording: Recording,
   work: (folder: string) => Promise<Result>,
+  measure: typeof scratchUse = scratchUse,
 ): Promise<Result> {
   const folder = join(context.config.SCRATCH_DIR, basename(recording.objectKey, '.mp4'));
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
   try {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
     return await work(folder);
+  } catch (error) {
+    throw isDiskFull(error) ? new ScratchFull(error.message, { cause: error }) : error;
   } finally {
     // Now it is at its fullest.
-    await warnWhenFull(context, recording);
+    warnWhenFull(context, recording, await measure(context.config.SCRATCH_DIR));
     // A folder that cannot be removed is removed by the next job of this recording; the file is safe by then.
     await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
       context.logger.warn({ err: error, recording_id: recording.id }, 'Could not remove a scratch folder');
     });
   }
+}
+
+/** Of all that is written in a job, only this is written to a disk by ourselves; ffmpeg says it in its own way. */
+function isDiskFull(error: unknown): error is { readonly message: string } {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** The share of the scratch disk that is used, 0 to 1; null where it cannot be told. */
@@ -43,8 +53,7 @@ export async function scratchUse(folder: string): Promise<number | null> {
   return null;
 }
 
-async function warnWhenFull(context: RecordingContext, recording: Recording): Promise<void> {
-  const used = await scratchUse(context.config.SCRATCH_DIR);
+function warnWhenFull(context: RecordingContext, recording: Recording, used: number | null): void {
   if (used === null || used <= ALERT_SHARE) return;
   context.logger.warn(
     { recording_id: recording.id, used_percent: Math.round(used * 100), folder: context.config.SCRATCH_DIR },

@@ -16,6 +16,8 @@ export interface StreamEvent {
   readonly userId: string | null;
   readonly occurredAt: Date;
   readonly source: EventSource;
+  /** An end that may be of a broadcast that never was: only segments show that it was one. */
+  readonly onlyIfObjects?: boolean;
 }
 
 /** The part of a recording that the decision looks at. */
@@ -129,5 +131,9 @@ function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], ru
     return { act: 'none', why: 'this end is recorded already' };
   }
   // A broadcast that nobody told the start of; or a known end told again with another time: its segments decide.
-  return { act: 'create-ended', endedAt: event.occurredAt, onlyIfObjects: broadcasts.length > 0 };
+  return {
+    act: 'create-ended',
+    endedAt: event.occurredAt,
+    onlyIfObjects: event.onlyIfObjects || broadcasts.length > 0,
+  };
 }

@@ -37,12 +37,14 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
   const captured = await captureAll(context, candidates, listing.unknown);
   // After the segments: a playlist read later than the listing can name segments that the listing did not have.
   const playlist = await readNewestPlaylist(context, recording, listing.playlists);
-  const awaited = await waitForMissing(context, recording, candidates, playlist);
+  const awaited = await waitForMissing(context, recording, candidates, playlist, listing.settled);
   return { captured, awaited, playlist: playlist?.state ?? recording.playlist };
 }
 
 interface Listing {
   readonly unknown: string[];
+  /** Objects that are captured as they are, by whatever recording, or older than the broadcast: nothing to wait for. */
+  readonly settled: ReadonlySet<string>;
   readonly playlists: ListedObject[];
 }
 
@@ -63,12 +65,14 @@ async function listStream(context: RecordingContext, recording: Recording): Prom
   const mine = segments.filter((object) => object.folder === folder);
   const isKnown = knownSources(await context.segments.findSources(mine), recording.id);
   const oldest = capturesSinceMs(recording) - 2 * context.config.CLOCK_SLACK;
+  // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
+  const isSettled = (object: ListedObject) => isKnown(object) || object.modifiedAtMs < oldest;
   return {
-    // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
     unknown: mine
-      .filter((object) => !isKnown(object) && object.modifiedAtMs >= oldest)
+      .filter((object) => !isSettled(object))
       .sort((a, b) => a.modifiedAtMs - b.modifiedAtMs)
       .map((object) => object.key),
+    settled: new Set(mine.filter(isSettled).map((object) => object.key)),
     playlists: playlists.filter((object) => object.folder === folder),
   };
 }

@@ -1,13 +1,14 @@
 /**
  * Sends the requests that a service makes for every segment and every part, GET and PUT of one object, without the
  * SDK's middleware, which costs more CPU than all else that is done with a segment. Endpoint, credentials, region,
- * attempts and connections are the SDK client's own; owned here are signing, repeating and what an error answer says.
+ * attempts and connections are the SDK client's own, and so is the signer; owned here are repeating and what an error
+ * answer says.
  */
 import { hash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { canonicalQuery, EMPTY_HASH, encodeKey, signRequest } from './signature-v4.ts';
+import { SignatureV4 } from '@smithy/signature-v4';
 
 export interface ObjectRequest {
   readonly method: 'GET' | 'PUT';
@@ -15,6 +16,8 @@ export interface ObjectRequest {
   readonly key: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** Further headers, in small letters. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly abortSignal?: AbortSignal;
 }
@@ -22,7 +25,7 @@ export interface ObjectRequest {
 /** An answer of success; its body has to be read or destroyed. */
 export interface ObjectAnswer {
   readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: IncomingMessage;
+  readonly body: Readable;
 }
 
 /** In the form of the SDK's errors, which translateS3Error reads. */
@@ -43,8 +46,11 @@ interface Target {
   readonly host: string;
   /** Ends with a slash; the bucket is in it where it is not in the host. */
   readonly path: string;
-  readonly region: string;
+  readonly signer: SignatureV4;
 }
+
+/** SHA-256 of nothing. */
+const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 const BACKOFF_MS = 100;
 const BACKOFF_SLOW_DOWN_MS = 500;
@@ -84,33 +90,27 @@ export class ObjectRequests {
   }
 
   async #sendOnce(request: ObjectRequest, payloadHash: string | undefined): Promise<ObjectAnswer> {
-    const { config } = this.#client;
     const target = await this.#targetOf(request.bucket);
+    const { protocol, hostname, port, host } = target;
     const path = target.path + encodeKey(request.key);
-    const query = request.query ?? {};
-    const headers = signRequest(
-      {
-        method: request.method,
-        path,
-        query,
-        headers: { host: target.host, ...(request.contentType ? { 'content-type': request.contentType } : {}) },
-        payloadHash: payloadHash ?? EMPTY_HASH,
-      },
-      await config.credentials(),
-      target.region,
-      new Date(Date.now() + this.#clockOffsetMs),
-    );
-    if (request.body) headers['content-length'] = String(request.body.length);
-    const search = canonicalQuery(query);
-    const { response } = await config.requestHandler.handle(
+    const { method, query = {}, body, contentType, abortSignal } = request;
+    const headers = {
+      host,
+      'x-amz-content-sha256': payloadHash ?? EMPTY_HASH,
+      ...(contentType ? { 'content-type': contentType } : {}),
+      ...request.headers,
+      ...(body ? { 'content-length': String(body.length) } : {}),
+    };
+    const plain = { method, protocol, hostname, path, query, headers, ...(port === undefined ? {} : { port }) };
+    const signed = await target.signer.sign(plain as Parameters<SignatureV4['sign']>[0], {
+      signingDate: new Date(Date.now() + this.#clockOffsetMs),
+    });
+    const { response } = await this.#client.config.requestHandler.handle(
       // The handler reads these fields; the SDK's class around them has nothing else that it needs.
-      {
-        ...{ method: request.method, protocol: target.protocol, hostname: target.hostname, port: target.port },
-        ...{ path: search === '' ? path : `${path}?${search}`, query: {}, headers, body: request.body },
-      } as unknown as Parameters<typeof config.requestHandler.handle>[0],
-      request.abortSignal ? { abortSignal: request.abortSignal } : {},
+      { ...signed, body } as Parameters<S3Client['config']['requestHandler']['handle']>[0],
+      abortSignal ? { abortSignal } : {},
     );
-    const answer: ObjectAnswer = { headers: response.headers, body: response.body as IncomingMessage };
+    const answer: ObjectAnswer = { headers: response.headers, body: response.body as Readable };
     if (response.statusCode >= 200 && response.statusCode < 300) return answer;
     throw await this.#errorOf(answer, response.statusCode);
   }
@@ -151,9 +151,22 @@ export class ObjectRequests {
       port: url.port === '' ? undefined : Number(url.port),
       host: url.host,
       path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`,
-      region: scheme?.signingRegion ?? region,
+      // S3 alone among AWS's services signs paths as they are sent.
+      signer: new SignatureV4({
+        ...{ service: 's3', region: scheme?.signingRegion ?? region, uriEscapePath: false, applyChecksum: false },
+        ...{ credentials: config.credentials, sha256: config.sha256 },
+      }),
     };
   }
+}
+
+/** A key as the path of a URL: slashes stay. */
+function encodeKey(key: string): string {
+  return key.split('/').map(encodeRfc3986).join('/');
+}
+
+function encodeRfc3986(text: string): string {
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 const portOf = (port: number | undefined) => (port === undefined ? '' : `:${port}`);
@@ -174,7 +187,7 @@ function backoffMs(error: unknown, attempt: number): number {
 }
 
 /** The beginning of an error's document. What cannot be read says nothing. */
-async function readText(body: IncomingMessage): Promise<string> {
+async function readText(body: Readable): Promise<string> {
   let text = '';
   try {
     for await (const chunk of body.setEncoding('utf8') as AsyncIterable<string>) {

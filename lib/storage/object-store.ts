@@ -18,6 +18,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Config } from '../platform/config.ts';
 import { ObjectMissing, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
 import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
@@ -36,6 +37,13 @@ export interface FetchedObject {
   readonly etag: string;
   readonly modifiedAtMs: number;
   readonly clockOffsetMs: number | null;
+  /** When its bytes were written, where whoever uploaded it has said so (see PutOptions). */
+  readonly writtenAtMs?: number | null;
+}
+
+export interface PutOptions {
+  /** When the bytes were written, where that was before the upload. Kept with the object. */
+  readonly writtenAtMs?: number;
 }
 
 export interface UploadedPart {
@@ -65,7 +73,13 @@ export interface ObjectStore {
   get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject>;
   /** The object as a stream, optionally a range (both ends inclusive). @throws {ObjectMissing} */
   stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable>;
-  put(bucket: string, key: string, bytes: Uint8Array, contentType: string): Promise<{ etag: string }>;
+  put(
+    bucket: string,
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+    options?: PutOptions,
+  ): Promise<{ etag: string }>;
   /** A file of any size, as multipart where it is large. */
   putFile(bucket: string, key: string, path: string, contentType: string): Promise<{ etag: string }>;
   /** Null where there is no such object. */
@@ -99,6 +113,14 @@ export interface ObjectStore {
 /** Some servers copy every part when they complete: at 200 MB a second this is enough for 120 GB. */
 const COMPLETE_TIMEOUT_MS = 10 * 60_000;
 
+/** A name of our own: other tools' times are those of files that were copied, not of a stream. */
+const WRITTEN_AT = 'x-amz-meta-written-at';
+
+function readTime(text: string | undefined): number | null {
+  const ms = Date.parse(text ?? '');
+  return Number.isNaN(ms) ? null : ms;
+}
+
 const unquote = (etag: string | undefined): string => (etag ?? '').replaceAll('"', '');
 
 const statusOf = (error: unknown): number | undefined =>
@@ -128,13 +150,10 @@ export function createS3Client(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 3,
-    requestHandler: {
-      connectionTimeout: 3000,
-      requestTimeout: 60_000,
-      throwOnRequestTimeout: true,
-      httpsAgent: { maxSockets: 64 },
-      httpAgent: { maxSockets: 64 },
-    },
+    // Half the CPU of node:http for a segment.
+    requestHandler: new UndiciHttpHandler({
+      dispatcher: { connections: 64, connect: { timeout: 3000 }, headersTimeout: 60_000, bodyTimeout: 60_000 },
+    }),
   });
 }
 
@@ -191,6 +210,7 @@ export class S3ObjectStore implements ObjectStore {
           etag: unquote(headers.etag),
           modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
           clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
+          writtenAtMs: readTime(headers[WRITTEN_AT]),
         };
       } catch (error) {
         if (abortSignal.aborted)
@@ -209,9 +229,10 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  put(bucket: string, key: string, bytes: Uint8Array, contentType: string) {
+  put(bucket: string, key: string, bytes: Uint8Array, contentType: string, { writtenAtMs }: PutOptions = {}) {
     return this.#translate(`PutObject ${bucket}`, async () => {
-      return { etag: await this.#send({ method: 'PUT', bucket, key, contentType, body: bytes }) };
+      const headers = writtenAtMs === undefined ? {} : { [WRITTEN_AT]: new Date(writtenAtMs).toISOString() };
+      return { etag: await this.#send({ method: 'PUT', bucket, key, contentType, headers, body: bytes }) };
     });
   }
 

@@ -77,7 +77,7 @@ async function uploadStep(context: GroupContext, group: ScannedGroup, step: Step
   if (step.kind === 'playlist' || !(await isThere(context, key, file, bytes))) {
     const startedAt = performance.now();
     try {
-      await context.store.put(context.bucket, key, bytes, CONTENT_TYPES[step.kind]);
+      await context.store.put(context.bucket, key, bytes, CONTENT_TYPES[step.kind], { writtenAtMs: file.mtimeMs });
     } catch (error) {
       if (error instanceof StorageRefused) return refuse(context, group, file, error.message);
       throw error;

@@ -35,6 +35,14 @@ describe('a broadcast of 15 segments between two webhooks', () => {
     await expectExact(service, undisturbed, hls.segments);
   });
 
+  it.concurrent('leaves its stream key nowhere in the log but in the message that names the file', async () => {
+    const { stream_key } = undisturbed.stream;
+    const lines = service.log.filter((line) => line.includes(stream_key));
+    expect(lines.map((line) => JSON.parse(line).message)).toEqual([
+      `✅ Recording completed: recordings/${stream_key}.mp4`,
+    ]);
+  });
+
   it.concurrent('shows its duration while it is recorded, and no file yet', async () => {
     const played = await play(service, {
       hls,

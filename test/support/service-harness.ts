@@ -19,7 +19,7 @@ import type { Queues } from '../../lib/services/queues.ts';
 import type { StreamService } from '../../lib/services/stream-service.ts';
 import { createS3Client, type ObjectStore, S3ObjectStore } from '../../lib/storage/object-store.ts';
 import { startPostgres } from '../../localstack/postgres.ts';
-import { startS3 } from '../../localstack/s3.ts';
+import { DEFAULT_CREDENTIALS, startS3 } from '../../localstack/s3.ts';
 
 export type QueuedMessage = {
   readonly kind: 'sweep' | 'advance';
@@ -51,6 +51,12 @@ export const silentStreamService: StreamService = {
   find: async () => null,
 };
 
+/** A back end that a test stops and starts again, where it was and with what it had. */
+export interface Restartable {
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
 export interface Harness {
   readonly context: RecordingContext;
   readonly queues: MemoryQueues;
@@ -58,6 +64,9 @@ export interface Harness {
   /** Environment that a real process would need to reach the same back ends. */
   readonly env: Record<string, string>;
   readonly scratch: string;
+  readonly database: Restartable;
+  /** The embedded store, started again with another secret key where one is given. */
+  readonly s3: Restartable & { start(secretAccessKey?: string): Promise<void> };
   /** Carries out queued messages, delays included, until none is left. */
   drain(limit?: number): Promise<void>;
   /** Tells a start or an end of a stream, as the webhook does. */
@@ -74,18 +83,17 @@ export interface Harness {
 /** Starts the back ends; `env` overrides settings, and names an S3 server to use instead of an embedded one. */
 export async function startHarness(env: Record<string, string> = {}): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'recording-test-'));
-  const [postgres, s3] = await Promise.all([
-    startPostgres({ dataDir: join(folder, 'pg'), port: 0, fast: true }),
-    env.MINIO_ENDPOINT
-      ? undefined
-      : startS3({
-          dataDir: join(folder, 's3'),
-          port: 0,
-          fast: true,
-          buckets: ['live-segments', 'recordings'],
-          publicBuckets: ['recordings'],
-        }),
-  ]);
+  const startStore = (port = 0, secretAccessKey = DEFAULT_CREDENTIALS.secretAccessKey) =>
+    startS3({
+      dataDir: join(folder, 's3'),
+      port,
+      fast: true,
+      buckets: ['live-segments', 'recordings'],
+      publicBuckets: ['recordings'],
+      credentials: { ...DEFAULT_CREDENTIALS, secretAccessKey },
+    });
+  const startDatabase = (port = 0) => startPostgres({ dataDir: join(folder, 'pg'), port, fast: true });
+  let [postgres, s3] = await Promise.all([startDatabase(), env.MINIO_ENDPOINT ? undefined : startStore()]);
   const scratch = join(folder, 'scratch');
   const environment = {
     DATABASE_URL: postgres.url,
@@ -111,6 +119,18 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
     store,
     env: environment,
     scratch,
+    database: {
+      stop: () => postgres.stop(),
+      start: async () => {
+        postgres = await startDatabase(postgres.port);
+      },
+    },
+    s3: {
+      stop: async () => s3?.stop(),
+      start: async (secretAccessKey?: string) => {
+        s3 = await startStore(s3?.port, secretAccessKey);
+      },
+    },
     drain: (limit) => drain(context, queues, limit),
     tell: async (event, stream, at = new Date()) => {
       await recordStreamEvent(context, { event, ...stream, userId: randomUUID(), occurredAt: at, source: 'webhook' });

@@ -38,6 +38,12 @@ export async function waitFor<T>(
   }
 }
 
+/** Stores tell times in whole seconds: what is uploaded after this is later by the store's clock, too. */
+export async function nextSecond(): Promise<void> {
+  const second = Math.floor(Date.now() / 1000);
+  await waitFor('the next second', () => Math.floor(Date.now() / 1000) > second, { withinMs: 5000 });
+}
+
 function deadline(what: string, passedMs: number, problem: unknown, options: WaitOptions): Error {
   const seen = options.lastSeen ? `; last seen: ${options.lastSeen()}` : '';
   const reason = problem === undefined ? '' : `; last error: ${String(problem)}`;

@@ -1,6 +1,7 @@
 /** What can be done with a recording: download it or its sound, clip it, pass it on. */
 import type { Recording } from './api.ts';
-import { announce, h, icon, on, setText, show } from './dom.ts';
+import { copies } from './copy.ts';
+import { h, icon, on, setText, show } from './dom.ts';
 import { size } from './format.ts';
 
 export interface ActionHost {
@@ -14,13 +15,14 @@ const ASK_AGAIN_MS = 4000;
 export function actionBar(host: ActionHost) {
   const word = h('span', {}, 'Download');
   const download = h('a', { class: 'button primary', href: `/recording/${host.id}/download` }, icon('download'), word);
-  const sound = h('button', { type: 'button', class: 'button' }, icon('sound'), h('span', {}, 'Sound only'));
+  const sound = h('button', { type: 'button', class: 'button' }, icon('sound'), h('span', {}, 'Audio (M4A)'));
   const clip = h('button', { type: 'button', class: 'button' }, icon('scissors'), 'Clip');
-  const link = h('button', { type: 'button', class: 'button' }, icon('link'), h('span', {}, 'Copy link'));
+  const linkWord = h('span', {}, 'Copy link');
+  const link = h('button', { type: 'button', class: 'button' }, icon('link'), linkWord);
   const note = h('p', { class: 'action-note', role: 'status' });
   const element = h('div', { class: 'actions' }, download, clip, sound, link, note);
   on(clip, 'click', () => host.clip());
-  on(link, 'click', () => void copyLink(host, link));
+  copies(link, () => linkTo(host.currentTime()), 'Copy link', linkWord);
   on(sound, 'click', () => void fetchSound(host.id, sound, note));
   return {
     element,
@@ -34,17 +36,13 @@ export function actionBar(host: ActionHost) {
   };
 }
 
-async function copyLink(host: ActionHost, button: HTMLElement): Promise<void> {
+/** This page, at the time that is shown. */
+function linkTo(time: number): string {
   const url = new URL(location.href);
-  const seconds = Math.floor(host.currentTime());
+  const seconds = Math.floor(time);
   if (seconds > 0) url.searchParams.set('t', String(seconds));
   else url.searchParams.delete('t');
-  await navigator.clipboard?.writeText(url.href).catch(() => {});
-  const word = button.querySelector('span');
-  if (!word) return;
-  setText(word, 'Copied');
-  announce('Link copied');
-  setTimeout(() => setText(word, 'Copy link'), 2000);
+  return url.href;
 }
 
 /** Made when it is first asked for: a redirect means that it is there. */

@@ -77,6 +77,19 @@ export interface Clip {
   readonly created_at: string;
 }
 
+/** What an operator should look at. */
+export interface Attention {
+  readonly recording_id: string;
+  readonly problem: 'failed' | 'retrying' | 'silent' | 'incomplete';
+  readonly code: string | null;
+  readonly message: string;
+}
+
+export interface Overview {
+  readonly recordings: Readonly<Record<'recording' | 'processing' | 'failed', number>>;
+  readonly attention: readonly Attention[];
+}
+
 /** Something that the page can tell in a sentence. */
 export class ApiError extends Error {
   readonly status: number;
@@ -126,6 +139,13 @@ export const getReport = async (id: string) => (await get<{ report: Report }>(`/
 export const getSegments = (id: string) =>
   get<{ segments: Segment[]; total: number }>(`/recording/${id}/segments?limit=1500`);
 export const getClips = async (id: string) => (await get<{ clips: Clip[] }>(`/recording/${id}/clips`)).clips;
+
+export const getOverview = async () => (await get<{ overview: Overview }>('/overview')).overview;
+
+/** @throws {ApiError} 401 or 403 where this browser may not ask for it */
+export async function retryRecording(id: string): Promise<void> {
+  await ask(`/recording/${id}/retry`, { method: 'POST' });
+}
 
 export async function getStoryboard(id: string): Promise<string> {
   return (await ask(`/recording/${id}/storyboard.vtt`)).text();

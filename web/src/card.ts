@@ -1,12 +1,19 @@
 /** One recording in the list: picture, when, how long, how it stands. */
-import type { Recording } from './api.ts';
+import { adviceFor } from './advice.ts';
+import type { Attention, Recording } from './api.ts';
 import { h, icon, on, setText, show } from './dom.ts';
 import { clock, fullDate, shortId, size, spoken, timeOfDay } from './format.ts';
 import { liveDuration, STATUS_WORDS, statusPill } from './status.ts';
 
+/** A recording, and what an operator should know of it. */
+export interface Listed {
+  readonly recording: Recording;
+  readonly problem: Attention | null;
+}
+
 export interface Card {
   readonly element: HTMLElement;
-  update(recording: Recording): void;
+  update(listed: Listed): void;
 }
 
 /** A running recording's picture is looked for again after so long. */
@@ -14,19 +21,20 @@ const PICTURE_MS = 20_000;
 /** Where there is no picture yet: then twice as long, and so on. */
 const ASK_AGAIN_MS = 4000;
 
-export function card(first: Recording): Card {
+export function card({ recording: first }: Listed): Card {
   const pill = statusPill();
   // Not `hidden`: what is not laid out is not loaded lazily either.
   const picture = h('img', { alt: '', loading: 'lazy', decoding: 'async' });
   const duration = h('span', { class: 'card-duration' });
   const title = h('h3', { class: 'card-title', id: `title-${first.id}` });
   const facts = h('p', { class: 'card-facts' });
+  const note = h('p', { class: 'card-note', hidden: true });
   const hint = h('span', { class: 'visually-hidden' });
   const link = h(
     'a',
     { class: 'card', href: `/?recording=${first.id}`, 'data-route': true },
     h('span', { class: 'card-picture' }, icon('film'), picture, pill.element, duration),
-    h('span', { class: 'card-text' }, title, facts, hint),
+    h('span', { class: 'card-text' }, title, facts, note, hint),
   );
   const element = h('li', {}, link);
   let misses = 0;
@@ -65,7 +73,7 @@ export function card(first: Recording): Card {
 
   return {
     element,
-    update: (next) => {
+    update: ({ recording: next, problem }) => {
       if (next.duration !== recording.duration || next.status !== recording.status) heardAt = Date.now();
       recording = next;
       const started = new Date(next.started_at);
@@ -73,11 +81,29 @@ export function card(first: Recording): Card {
       setText(title, timeOfDay(started));
       link.title = fullDate(started);
       setText(facts, factsOf(next));
+      drawNote(note, problem);
+      element.dataset.status = next.status;
       setText(hint, `, ${STATUS_WORDS[next.status]}, ${spoken(next.duration)}`);
       draw();
       askForPicture();
     },
   };
+}
+
+/** The reason in a few words; the whole of it is on the recording's own page, and under the pointer. */
+function drawNote(note: HTMLElement, problem: Attention | null): void {
+  show(note, problem !== null);
+  if (!problem) return;
+  note.dataset.problem = problem.problem;
+  const { title } = adviceFor(problem.code);
+  const words: Readonly<Record<Attention['problem'], string>> = {
+    failed: title,
+    retrying: `${title}; trying again`,
+    silent: problem.message,
+    incomplete: problem.message,
+  };
+  setText(note, words[problem.problem]);
+  note.title = problem.message;
 }
 
 function factsOf(recording: Recording): string {
@@ -88,7 +114,7 @@ function factsOf(recording: Recording): string {
     case 'processing':
       return `${stream} · joining segments`;
     case 'failed':
-      return `${stream} · could not be completed`;
+      return stream;
     case 'completed':
       return `${stream} · ${size(recording.file_size)}`;
   }

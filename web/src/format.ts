@@ -68,6 +68,19 @@ const secondFormat = new Intl.DateTimeFormat('en', {
   hour12: false,
 });
 
+const momentFormat = new Intl.DateTimeFormat('en', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hour12: false,
+});
+
+/** `Oct 5, 2025, 18:00:00` */
+export const moment = (date: Date): string => momentFormat.format(date);
+
 /** `Today`, `Yesterday`, `Sunday, October 5` */
 export function day(date: Date, now = new Date()): string {
   const days = Math.round((startOfDay(now).getTime() - startOfDay(date).getTime()) / 86_400_000);

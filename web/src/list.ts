@@ -1,9 +1,10 @@
 /** The list: all recordings by day, kept up to date by asking, and what is shown while there is nothing to show. */
-import { ApiError, listRecordings, type Recording } from './api.ts';
-import { type Card, card } from './card.ts';
+import { ApiError, getOverview, listRecordings, type Overview, type Recording } from './api.ts';
+import { type Card, card, type Listed } from './card.ts';
 import { announce, h, icon, on, reconcile, setText, show } from './dom.ts';
-import { type Filter, filterBar, isBefore, isFiltered, passes, readFilter } from './filters.ts';
+import { type Filter, filterBar, isBefore, isFiltered, isSearched, passes, readFilter, toQuery } from './filters.ts';
 import { count, day } from './format.ts';
+import { guide } from './guide.ts';
 import type { View } from './main.ts';
 import { poll } from './poll.ts';
 import { STATUS_WORDS } from './status.ts';
@@ -16,14 +17,16 @@ const QUIET_PAUSE_MS = 8000;
 
 interface Day {
   readonly name: string;
-  readonly recordings: readonly Recording[];
+  readonly recordings: readonly Listed[];
 }
 
 export function listView(): View {
   let filter = readFilter(location.search);
   let pages = 1;
   let known: readonly Recording[] | null = null;
+  let overview: Overview | null = null;
   let more = false;
+  let left = false;
 
   const summary = h('p', { class: 'summary' });
   const problem = problemBanner(() => polling.now());
@@ -46,7 +49,12 @@ export function listView(): View {
   const element = h(
     'div',
     { class: 'list' },
-    h('div', { class: 'list-head' }, h('div', {}, h('h1', {}, 'Recordings'), summary), bar.element),
+    h(
+      'div',
+      { class: 'list-head' },
+      h('div', { class: 'list-title' }, h('h1', {}, 'Recordings'), summary),
+      bar.element,
+    ),
     problem.element,
     skeleton,
     days,
@@ -59,11 +67,15 @@ export function listView(): View {
     const shown = (known ?? []).filter((recording) => passes(filter, recording));
     show(skeleton, known === null);
     days.setAttribute('aria-busy', String(known === null));
-    reconcile(days, views, known === null ? [] : byDay(shown), (one) => one.name, daySection);
-    show(empty, known !== null && shown.length === 0);
-    if (known !== null && shown.length === 0) drawEmpty(empty, isFiltered(filter), bar.clear);
-    const live = shown.filter((recording) => recording.status === 'recording').length;
-    const words = known === null ? '' : count(shown.length, 'recording') + (more ? ' shown' : '');
+    reconcile(days, views, known === null ? [] : byDay(shown, overview), (one) => one.name, daySection);
+    const isEmpty = known !== null && shown.length === 0;
+    show(empty, isEmpty);
+    if (isEmpty) drawEmpty(empty, isFiltered(filter), bar.clear);
+    show(bar.element, !isEmpty || isFiltered(filter));
+    bar.setCounts(overview?.recordings ?? null);
+    const live = overview?.recordings.recording ?? 0;
+    document.title = live > 0 ? `(${live} live) Recordings` : 'Recordings';
+    const words = known === null || isEmpty ? '' : count(shown.length, 'recording') + (more ? ' shown' : '');
     setText(summary, words + (live > 0 ? ` · ${live} live` : ''));
     show(moreButton, more && known !== null);
     moreButton.disabled = false;
@@ -71,8 +83,11 @@ export function listView(): View {
   const polling = poll(
     async () => {
       const asked = filter;
-      const found = await search(asked, pages * PAGE_SIZE);
+      // The list is worth showing without the overview; the banner is for what cannot be shown.
+      const [found, told] = await Promise.all([search(asked, pages * PAGE_SIZE), getOverview().catch(() => null)]);
+      if (left) return;
       if (asked !== filter) return polling.now();
+      overview = told;
       tellChanges(known, found.recordings);
       ({ recordings: known, more } = found);
       problem.hide();
@@ -85,7 +100,14 @@ export function listView(): View {
     },
   );
   draw();
-  return { element, title: 'Recordings', leave: () => polling.stop() };
+  return {
+    element,
+    title: 'Recordings',
+    leave: () => {
+      left = true;
+      polling.stop();
+    },
+  };
 }
 
 const isMoving = (recording: Recording) => recording.status === 'recording' || recording.status === 'processing';
@@ -96,11 +118,8 @@ async function search(filter: Filter, wanted: number): Promise<{ recordings: Rec
   let cursor: string | null = null;
   let looked = 0;
   do {
-    const limit = String(filter.from || filter.to ? 500 : Math.min(1000, wanted));
-    const query: Record<string, string> = { limit };
-    if (filter.status) query.status = filter.status;
-    if (cursor) query.cursor = cursor;
-    const page = await listRecordings(query);
+    const limit = String(isSearched(filter) ? 500 : Math.min(1000, wanted));
+    const page = await listRecordings({ ...toQuery(filter), limit, ...(cursor && { cursor }) });
     looked += page.recordings.length;
     recordings.push(...page.recordings.filter((recording) => passes(filter, recording)));
     const last = page.recordings.at(-1);
@@ -109,9 +128,11 @@ async function search(filter: Filter, wanted: number): Promise<{ recordings: Rec
   return { recordings: recordings.slice(0, wanted), more: cursor !== null || recordings.length > wanted };
 }
 
-function byDay(recordings: readonly Recording[]): Day[] {
+function byDay(recordings: readonly Recording[], overview: Overview | null): Day[] {
   const now = new Date();
-  const groups = Map.groupBy(recordings, (recording) => day(new Date(recording.started_at), now));
+  const problems = new Map((overview?.attention ?? []).map((one) => [one.recording_id, one]));
+  const listed = recordings.map((recording) => ({ recording, problem: problems.get(recording.id) ?? null }));
+  const groups = Map.groupBy(listed, ({ recording }) => day(new Date(recording.started_at), now));
   return [...groups].map(([name, of]) => ({ name, recordings: of }));
 }
 
@@ -122,7 +143,7 @@ function daySection(first: Day) {
   const element = h('section', { 'aria-labelledby': id }, h('h2', { id, class: 'day' }, first.name), grid);
   return {
     element,
-    update: (next: Day) => reconcile(grid, cards, next.recordings, (recording) => recording.id, card),
+    update: (next: Day) => reconcile(grid, cards, next.recordings, ({ recording }) => recording.id, card),
   };
 }
 
@@ -143,11 +164,7 @@ function drawEmpty(element: HTMLElement, filtered: boolean, clear: () => void): 
   if (element.dataset.kind === kind) return;
   element.dataset.kind = kind;
   if (!filtered) {
-    element.replaceChildren(
-      icon('film'),
-      h('h2', {}, 'No recordings yet'),
-      h('p', {}, 'A recording begins by itself when a stream goes live, and appears here at once.'),
-    );
+    element.replaceChildren(guide());
     return;
   }
   const button = h('button', { type: 'button', class: 'button' }, 'Clear the filter');
@@ -155,7 +172,7 @@ function drawEmpty(element: HTMLElement, filtered: boolean, clear: () => void): 
   element.replaceChildren(
     icon('film'),
     h('h2', {}, 'Nothing matches'),
-    h('p', {}, 'No recording is of this state and these days.'),
+    h('p', {}, 'No recording is of this state, this stream and these days.'),
     button,
   );
 }

@@ -1,5 +1,5 @@
 /** Which view the address means, and going from one to the other without loading the page anew. */
-import { h, setText } from './dom.ts';
+import { h, icon, setText } from './dom.ts';
 import { listView } from './list.ts';
 import { themeButton } from './theme.ts';
 
@@ -57,7 +57,9 @@ function followLinks(event: MouseEvent): void {
 
 document.addEventListener('click', followLinks);
 addEventListener('popstate', () => void show(false));
-document.getElementById('top-end')?.append(themeButton());
+document
+  .getElementById('top-end')
+  ?.append(h('a', { class: 'button quiet', href: '/docs' }, icon('book'), 'API'), themeButton());
 show(true).catch((error: unknown) => {
   const message = h('p', { class: 'noscript' });
   setText(message, `The page could not be shown: ${String(error)}`);

@@ -1,8 +1,18 @@
 /** One recording: player, clips, what it consists of, how complete it is. Kept up to date while it changes. */
 
 import { actionBar } from './actions.ts';
-import { ApiError, getRecording, getReport, getSegments, type Recording, type Report } from './api.ts';
+import {
+  ApiError,
+  type Attention,
+  getOverview,
+  getRecording,
+  getReport,
+  getSegments,
+  type Recording,
+  type Report,
+} from './api.ts';
 import { clipPanel } from './clips.ts';
+import { detailsPanel } from './details.ts';
 import { announce, h, icon, on, setText, show } from './dom.ts';
 import { clock, count, day, length, shortId, size, timeOfDay, timeToSecond } from './format.ts';
 import { problemBanner } from './list.ts';
@@ -13,6 +23,7 @@ import { reportPanel } from './report.ts';
 import { STATUS_WORDS, statusPill } from './status.ts';
 import { loadStoryboard } from './storyboard.ts';
 import { timeline } from './timeline.ts';
+import { troublePanel } from './trouble.ts';
 
 const MOVING_PAUSE_MS = 3000;
 /** The hash and the last pictures come a little after the file. */
@@ -42,6 +53,8 @@ export function recordingView(id: string, startSeconds: number): View {
   });
   const actions = actionBar({ id, currentTime: () => video.video.currentTime, clip: () => clips.open() });
   const problem = problemBanner(() => polling.now());
+  const trouble = troublePanel(id, () => polling.now());
+  const details = detailsPanel();
   const element = h(
     'article',
     { class: 'recording', 'aria-busy': 'true' },
@@ -53,6 +66,7 @@ export function recordingView(id: string, startSeconds: number): View {
       h(
         'div',
         { class: 'recording-main' },
+        trouble.element,
         video.element,
         h(
           'div',
@@ -63,11 +77,12 @@ export function recordingView(id: string, startSeconds: number): View {
         strip.element,
         completeness.element,
       ),
-      h('div', { class: 'recording-side' }, clips.element),
+      h('div', { class: 'recording-side' }, clips.element, details.element),
     ),
   );
   on(video.video, 'timeupdate', () => strip.setPosition(video.video.currentTime));
 
+  let left = false;
   let recording: Recording | undefined;
   let report: Report | undefined;
   const draw = (next: Recording) => {
@@ -84,6 +99,8 @@ export function recordingView(id: string, startSeconds: number): View {
     setText(facts, factsOf(next, report));
     video.setLive(next.status === 'recording');
     actions.update(next);
+    details.update(next);
+    document.title = `${day(started)}, ${timeOfDay(started)} · ${STATUS_WORDS[next.status]}`;
     element.setAttribute('aria-busy', 'false');
     if (before && before !== next.status) announce(`The recording is now: ${STATUS_WORDS[next.status]}`);
   };
@@ -93,10 +110,14 @@ export function recordingView(id: string, startSeconds: number): View {
     completeness.update(next);
     strip.update(next, segments, total);
     clips.setLength(next.media_duration_ms / 1000);
+    const hasMedia = next.segments.captured > 0;
+    for (const part of [clips.element, strip.element]) show(part, hasMedia);
+    show(video.element, hasMedia || next.status === 'recording' || next.status === 'processing');
+    trouble.update(await troubleOf(id, next));
     video.bar.setMarks(
       next.gaps.map((gap) => ({ seconds: gap.media_at_ms / 1000, label: `${count(gap.missing, 'segment')} missing` })),
     );
-    if (next.segments.captured > 0) {
+    if (hasMedia) {
       video.setMessage(null);
       video.load(`/recording/${id}/index.m3u8`, startSeconds);
     } else video.setMessage(whyNothing(next));
@@ -109,9 +130,12 @@ export function recordingView(id: string, startSeconds: number): View {
   };
   const polling = poll(
     async () => {
-      draw(await getRecording(id));
+      const now = await getRecording(id);
+      if (left) return;
+      draw(now);
       await drawReport();
-      if (recording) draw(recording);
+      if (left) return;
+      draw(now);
       problem.hide();
       await drawPictures();
     },
@@ -128,11 +152,20 @@ export function recordingView(id: string, startSeconds: number): View {
     element,
     title: 'Recording',
     leave: () => {
+      left = true;
       polling.stop();
       clips.leave();
       video.leave();
     },
   };
+}
+
+/** The report knows why one failed; what is tried again, only the overview. */
+async function troubleOf(id: string, report: Report): Promise<Attention | null> {
+  if (report.failure) return { recording_id: id, problem: 'failed', ...report.failure };
+  if (report.status !== 'recording' && report.status !== 'processing') return null;
+  const { attention } = await getOverview();
+  return attention.find((one) => one.recording_id === id && one.problem === 'retrying') ?? null;
 }
 
 function pauseOf(recording: Recording | undefined, report: Report | undefined): number {

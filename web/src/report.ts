@@ -1,6 +1,7 @@
 /** The completeness report in words: a verdict first, its figures, and what is missing, one by one. */
 import type { Report } from './api.ts';
-import { announce, h, icon, on } from './dom.ts';
+import { copies } from './copy.ts';
+import { h, icon, on, show } from './dom.ts';
 import { clock, count, length } from './format.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -32,6 +33,8 @@ export function reportPanel(onSeek: (seconds: number) => void): ReportPanel {
       const key = JSON.stringify(report);
       if (key === drawn) return;
       drawn = key;
+      // Where nothing came there is nothing to count; what went wrong has its own panel.
+      show(element, report.status === 'recording' || report.segments.expected + report.left_out.length > 0);
       // What is open stays open.
       const open = [...body.querySelectorAll('details[open]')].map((details) => details.id);
       const details = lists(report, onSeek);
@@ -52,7 +55,7 @@ function verdict(report: Report): HTMLElement {
       return [
         'bad',
         'Not completed',
-        `${report.failure.message}${report.segments.captured > 0 ? ' What was captured is kept, and plays here.' : ''}`,
+        report.segments.captured > 0 ? 'What was captured is kept, and plays here.' : 'Nothing was captured.',
       ];
     if (report.complete)
       return ['good', 'Complete', 'Every segment of the broadcast is in the file, and none is damaged.'];
@@ -118,9 +121,7 @@ function hash(sha256: string): HTMLElement {
     { type: 'button', class: 'hash', title: `${sha256} (copy)`, 'aria-label': 'Copy the SHA-256' },
     `${sha256.slice(0, 10)}…${sha256.slice(-8)}`,
   );
-  on(button, 'click', () => {
-    void navigator.clipboard?.writeText(sha256).then(() => announce('SHA-256 copied'));
-  });
+  copies(button, () => sha256, 'SHA-256');
   return button;
 }
 

@@ -57,6 +57,8 @@ interface Playing {
   readonly frames: number;
   readonly width: number;
   readonly paused: boolean;
+  /** Where it began to play, however long ago that was; null until it does. */
+  readonly playedFrom: number | null;
 }
 
 /** What the page's video does. */
@@ -67,6 +69,7 @@ export function playing(page: Page): Promise<Playing> {
       duration: number;
       videoWidth: number;
       paused: boolean;
+      played: { length: number; start(at: number): number };
       getVideoPlaybackQuality(): { totalVideoFrames: number };
     };
     return {
@@ -75,6 +78,7 @@ export function playing(page: Page): Promise<Playing> {
       frames: video.getVideoPlaybackQuality().totalVideoFrames,
       width: video.videoWidth,
       paused: video.paused,
+      playedFrom: video.played.length > 0 ? video.played.start(0) : null,
     };
   });
 }

@@ -3,15 +3,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'aws-lambda';
 import * as clips from '../../../functions/clips.ts';
 import * as dashboard from '../../../functions/dashboard.ts';
+import * as internal from '../../../functions/internal.ts';
+import * as openapi from '../../../functions/openapi.ts';
 import * as pictures from '../../../functions/pictures.ts';
 import * as playback from '../../../functions/playback.ts';
 import * as recordings from '../../../functions/recordings.ts';
-import { httpHandler } from '../../../lib/platform/http.ts';
+import { type HttpRoute, httpHandler } from '../../../lib/platform/http.ts';
 import type { RecordingContext } from '../../../lib/recordings/context.ts';
 import { listen, type RunningServer } from '../../support/http.ts';
 import { httpEvent } from '../../support/lambda.ts';
 
-const routes = [recordings, playback, clips, pictures, dashboard].flatMap((one) => [...one.routes]);
+const routes: ReadonlyArray<HttpRoute<RecordingContext>> = [
+  ...[recordings, playback, clips, pictures, dashboard, internal].flatMap((one) => [...one.routes]),
+  ...openapi.routes,
+];
 
 export function serve(context: RecordingContext): Promise<RunningServer> {
   const handler = httpHandler(async () => context, routes);
@@ -22,6 +27,7 @@ export function serve(context: RecordingContext): Promise<RunningServer> {
       query: Object.fromEntries(url.searchParams),
       ...(request.method === 'POST' ? { body: await bodyOf(request) } : {}),
     });
+    // The browser is on this machine, as one beside the service would be.
     send(response, await handler(event, {} as Context));
   });
 }

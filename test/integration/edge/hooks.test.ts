@@ -29,6 +29,8 @@ const send = (server: string, body: string, token = TOKEN) =>
   });
 const nginx = (call: string, name: string, clientid: string) =>
   send('nginx-rtmp', new URLSearchParams({ app: 'live', addr: '10.0.0.9', clientid, call, name }).toString());
+const mediaMtx = (event: string, path: string, source_id: string) =>
+  send('mediamtx', new URLSearchParams({ event, path, source_id }).toString());
 const srs = (action: string, stream: string) =>
   send('srs', JSON.stringify({ action, client_id: '341w361a', vhost: '__defaultVhost__', app: 'live', stream }));
 
@@ -56,14 +58,37 @@ describe('POST /hooks/{server}', () => {
 
   it('goes on when the end of a lost connection comes after its successor has started', async () => {
     const key = newKey();
-    await nginx('publish', key, '7');
-    await nginx('publish', key, '8');
-    await nginx('publish_done', key, '7');
+    await mediaMtx('ready', key, '7');
+    await mediaMtx('ready', key, '8');
+    await mediaMtx('not-ready', key, '7');
     const recordings = await recordingsOf(key);
     expect(recordings.map(({ status }) => status).sort()).toEqual(['processing', 'recording']);
     expect(new Set(recordings.map(({ streamId }) => streamId)).size).toBe(1);
-    await nginx('publish_done', key, '8');
+    await mediaMtx('not-ready', key, '8');
     expect((await recordingsOf(key)).map(({ status }) => status)).toEqual(['processing', 'processing']);
+  });
+
+  it('goes on, in one recording, when somebody else tries to publish the stream and is refused', async () => {
+    const key = newKey();
+    await nginx('publish', key, '7');
+    for (const intruder of ['8', '9']) {
+      await nginx('publish', key, intruder);
+      await nginx('publish_done', key, intruder);
+      expect(await recordingsOf(key)).toMatchObject([{ status: 'recording' }]);
+    }
+    await nginx('publish_done', key, '7');
+    expect(await recordingsOf(key)).toMatchObject([{ status: 'processing' }]);
+  });
+
+  it('makes no recording of a publisher that was refused while the recorder was down', async () => {
+    const key = newKey();
+    await nginx('publish_done', key, '7');
+    expect(await recordingsOf(key)).toEqual([]);
+    // With segments there was a stream, whoever was told of it.
+    const { store, config } = harness.context;
+    await store.put(config.LIVE_BUCKET, `${key}/0.ts`, Buffer.from('x'), 'video/mp2t');
+    await nginx('publish_done', key, '8');
+    expect(await recordingsOf(key)).toMatchObject([{ status: 'processing' }]);
   });
 
   it('lets nobody in without the token, and writes neither token nor stream key to the log', async () => {

@@ -139,6 +139,6 @@ describe('the page', () => {
     expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
     for (const path of Object.keys(openApiDocument().paths)) expect(answer.text).toContain(`<code>${path}</code>`);
-    expect(answer.text).not.toMatch(/<script|<link|src=|style="|https?:\/\/(?!json-schema)/);
+    expect(answer.text).not.toMatch(/<script|<link(?! rel="icon" href="\/)|src=|style="|https?:\/\/(?!json-schema)/);
   });
 });

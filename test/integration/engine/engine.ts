@@ -5,7 +5,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RollState, type RunSlice, rollPart, type SegmentSource } from '../../../lib/ffmpeg/roll.ts';
+import {
+  type RollState,
+  type RunSlice,
+  rollPart,
+  type SegmentSource,
+  type SliceWay,
+} from '../../../lib/ffmpeg/roll.ts';
 import { buildHead, type Head, type HeadPart } from '../../../lib/mp4/head.ts';
 import { ffmpegBinary } from '../../support/media/index.ts';
 
@@ -21,6 +27,8 @@ export interface EngineResult {
   readonly parts: readonly HeadPart[];
   readonly states: readonly RollState[];
   readonly warnings: readonly string[];
+  /** Who made each slice. */
+  readonly ways: readonly SliceWay[];
 }
 
 /** Every slice of every run as a part of its own, or, with `joinRuns`, parts that hold the end of one and the next's start. */
@@ -36,22 +44,24 @@ export async function runEngine(
   const media: Uint8Array[] = [];
   const states: RollState[] = [];
   const warnings = new Set<string>();
+  const ways: SliceWay[] = [];
   let state: RollState | undefined;
   for (const group of groups) {
     const workDir = await mkdtemp(join(tmpdir(), 'roll-'));
     // What is kept between parts is a row: it must survive being JSON.
-    const part = await rollPart({ ffmpegPath, workDir, slices: group, state, timeoutMs: 60_000 });
+    using part = await rollPart({ ffmpegPath, workDir, slices: group, state, timeoutMs: 60_000 });
     state = JSON.parse(JSON.stringify(part.state)) as RollState;
     states.push(state);
     parts.push({ index: part.index, bytes: part.media.length });
-    media.push(part.media);
+    media.push(Buffer.from(part.media));
+    ways.push(...part.ways);
     for (const warning of part.warnings) warnings.add(warning);
     await rm(workDir, { recursive: true });
   }
   const head = buildHead({ parts });
   const path = join(dir, 'engine.mp4');
   await writeFile(path, Buffer.concat([head.bytes, ...media]));
-  return { path, head, parts, states, warnings: [...warnings] };
+  return { path, head, parts, states, warnings: [...warnings], ways };
 }
 
 function slicesOf(run: EngineRun): RunSlice[] {

@@ -55,6 +55,10 @@ describe('the engine, rolled segment by segment, equals the single-pass remux an
     expect(compared.streams.map((stream) => stream.packets.length)).toEqual(counts);
     expect(compared.short.way).toBe('concat');
     expect(compared.engine.warnings).toEqual([]);
+    // ffmpeg describes the tracks, with the first parts that have all of them; the others are our own remux.
+    const ways = compared.engine.ways.map(({ by }) => by);
+    expect(ways).toEqual([...ways.filter((by) => by === 'ffmpeg'), ...ways.filter((by) => by === 'us')]);
+    expect(ways.filter((by) => by === 'ffmpeg')).toHaveLength(1);
     // What buildHead says of its tracks is what is in the file.
     expect(compared.engine.head.tracks.map((track) => track.samples)).toEqual(counts);
     expect(compared.engine.head.tracks).toEqual(compared.short.tracks);

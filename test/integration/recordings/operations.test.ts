@@ -1,5 +1,6 @@
 /** Retention, the greatest length of a recording, and metrics, on the embedded back ends. */
 import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../../lib/platform/clock.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
@@ -7,7 +8,7 @@ import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { newStream, type StreamIds, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
-import { waitFor } from '../../support/wait.ts';
+import { nextSecond } from '../../support/wait.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -114,11 +115,7 @@ describe('a recording that reaches MAX_RECORDING_DURATION', () => {
     const limited = harness.variant({ MAX_RECORDING_DURATION: '30m' });
     await splitLongRecordings(limited);
     await splitLongRecordings(limited);
-    // Stores tell times in whole seconds: a segment of the same second as the cut may be on either side of it.
-    const cutAtMs = Date.now();
-    await waitFor('the next second', () => Math.floor(Date.now() / 1000) > Math.floor(cutAtMs / 1000), {
-      withinMs: 5000,
-    });
+    await nextSecond();
     await upload(harness, stream.streamKey, hls.segments.slice(2));
     await harness.tell('stream.ended', stream);
     await harness.drain();
@@ -176,5 +173,15 @@ describe('metrics', () => {
       _aws: { Timestamp: Date.UTC(2025, 9, 5) },
       FinishLatencyP95: snapshot.finishSeconds.p95,
     });
+  });
+
+  it('are of the last quarter of an hour where the ledger would have to be read whole', async () => {
+    await record();
+    const later = await readMetrics(
+      harness.variant({}, { clock: { ...systemClock, now: () => Date.now() + 16 * 60_000 } }),
+    );
+    expect(later.segments).toEqual({ captured: 0, missing: 0, rejected: 0, late: 0 });
+    expect([later.capturedBytes, later.finishSeconds.p95]).toEqual([0, null]);
+    expect(later.recordings.completed).toBeGreaterThan(0);
   });
 });

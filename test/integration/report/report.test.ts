@@ -4,8 +4,16 @@ import { routes } from '../../../functions/playback.ts';
 import { hashFiles } from '../../../lib/recordings/report-hash.ts';
 import { reportSchema } from '../../../lib/recordings/report-schemas.ts';
 import { type Caller, callerOf } from '../../support/lambda.ts';
-import { type Hls, makeHls } from '../../support/media/index.ts';
-import { finishedRecording, objectBytes, startRecording } from '../../support/recorded.ts';
+import { type Hls, makeHls, type PacketStream, packets } from '../../support/media/index.ts';
+import {
+  download,
+  finishedRecording,
+  newStream,
+  objectBytes,
+  recordingOf,
+  startRecording,
+  upload,
+} from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
@@ -141,3 +149,57 @@ describe('the hash of the file', () => {
     expect(after).not.toBe(before);
   });
 });
+
+describe('the figures of a report', () => {
+  it.each([
+    ['the sound begins later', 0.5],
+    ['both begin together', 0],
+  ])('are those of the file that ffprobe reads, where %s', async (_how, delaySeconds) => {
+    const shape = { seconds: 8, segmentSeconds: 2, fps: '30000/1001', bframes: 2 };
+    const stream = await makeHls({ ...shape, audio: [{ codec: 'aac', delaySeconds }] });
+    const ids = newStream();
+    const startedAt = new Date(Date.now() - 9500);
+    const endedAt = new Date();
+    await harness.tell('stream.started', ids, startedAt);
+    await upload(harness, ids.streamKey, stream.segments);
+    await harness.tell('stream.ended', ids, endedAt);
+    await harness.drain();
+    const row = await recordingOf(harness, ids.streamId);
+    const report = await reportOf(row.id);
+    const streams = await packets(await download(harness, row.filePath));
+    const [video, audio] = ['h264', 'aac'].map((codec) => spanMs(streams.find((one) => one.codec === codec)));
+
+    expect(report.av_offset_ms.start).toBeCloseTo((audio?.from ?? 0) - (video?.from ?? 0), -0.5);
+    expect(report.av_offset_ms.end).toBeCloseTo((audio?.to ?? 0) - (video?.to ?? 0), -0.5);
+    if (delaySeconds > 0) expect(report.av_offset_ms.start).toBeGreaterThan(400);
+    expect(report.wall_clock_duration_ms).toBe(endedAt.getTime() - startedAt.getTime());
+    expect(Math.abs(report.media_duration_ms - ((video?.to ?? 0) - (video?.from ?? 0)))).toBeLessThan(50);
+    expect(report.complete).toBe(true);
+  });
+
+  it('name a segment that was left out with its reason, and the recording is not complete then', async () => {
+    const recording = await startRecording(harness, hls);
+    await recording.upload(0, 1, 2);
+    const page = Buffer.from('<html>502 Bad Gateway</html>');
+    await harness.store.put('live-segments', `${recording.streamKey}/segment_003.ts`, page, 'video/mp2t');
+    await recording.upload(4, 5);
+    await recording.end();
+    const report = await reportOf(recording.id);
+    expect(report).toMatchObject({ complete: false, segments: { expected: 6, captured: 5, left_out: 1 } });
+    expect(report.left_out).toMatchObject([
+      { name: 'segment_003.ts', number: 3, state: 'rejected', reason: expect.stringMatching(/^SEGMENT_NOT_TS: /) },
+    ]);
+    expect(report.gaps).toMatchObject([{ from: 3, to: 3, missing: 1, reasons: [report.left_out[0]?.reason] }]);
+    const [gap] = report.gaps;
+    expect(Date.parse(gap?.wall_clock_to ?? '')).toBeGreaterThanOrEqual(Date.parse(gap?.wall_clock_from ?? ''));
+  });
+});
+
+/** When the first packet of a stream is shown and the last one is over, by the file's own times. */
+function spanMs(stream: PacketStream | undefined): { from: number; to: number } {
+  const ticks = Number(stream?.timeBase.split('/')[1]);
+  const times = (stream?.packets ?? []).map(({ pts }) => pts ?? 0).sort((a, b) => a - b);
+  const [first = 0, second = 0] = times;
+  const toMs = (pts: number) => (pts / ticks) * 1000;
+  return { from: toMs(first), to: toMs((times.at(-1) ?? 0) + second - first) };
+}

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createLogger } from '../../../lib/platform/logging.ts';
-import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import type { ObjectStore, PutOptions } from '../../../lib/storage/object-store.ts';
 import { startUploader, type Uploader, type UploaderOptions } from '../../../lib/upload/uploader.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -19,9 +19,9 @@ export function noting(store: ObjectStore, puts: Put[], before: (key: string) =>
   return {
     head: (bucket: string, key: string) => store.head(bucket, key),
     remove: (bucket: string, keys: readonly string[]) => store.remove(bucket, keys),
-    put: async (bucket: string, key: string, bytes: Uint8Array, contentType: string) => {
+    put: async (bucket: string, key: string, bytes: Uint8Array, contentType: string, options?: PutOptions) => {
       await before(key);
-      const result = await store.put(bucket, key, bytes, contentType);
+      const result = await store.put(bucket, key, bytes, contentType, options);
       puts.push({ key, text: Buffer.from(bytes).toString('utf8') });
       return result;
     },

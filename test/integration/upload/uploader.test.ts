@@ -1,6 +1,6 @@
 /** The uploader between a folder and the embedded S3: what goes up, in which order, and what never does. */
 import { execFile } from 'node:child_process';
-import { link, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -72,6 +72,8 @@ describe('what a server writes', () => {
       expect(before).toEqual(expect.arrayContaining(named));
     }
     for (let n = 0; n < 5; n += 1) expect(await stored(`abc/${n}.ts`)).toBe(`whole of ${n}`);
+    const { mtimeMs } = await stat(join(fixture.root, 'abc/0.ts'));
+    expect((await store.get(BUCKET, 'abc/0.ts', 5000)).writtenAtMs).toBe(Math.floor(mtimeMs));
     expect(fixture.keys.filter((key) => key.startsWith('abc/') && key.endsWith('.ts'))).toHaveLength(5);
   });
 

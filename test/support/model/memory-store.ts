@@ -13,10 +13,17 @@ import {
   StorageRefused,
   UploadMissing,
 } from '../../../lib/storage/errors.ts';
-import type { ListedObject, ObjectStore, OpenUpload, UploadedPart } from '../../../lib/storage/object-store.ts';
+import type {
+  ListedObject,
+  ObjectStore,
+  OpenUpload,
+  PutOptions,
+  UploadedPart,
+} from '../../../lib/storage/object-store.ts';
 
 export interface StoredObject extends ListedObject {
   readonly bytes: Uint8Array;
+  readonly writtenAtMs: number | null;
 }
 
 interface StoredUpload extends OpenUpload {
@@ -61,13 +68,13 @@ export class MemoryStore implements ObjectStore {
   async list(bucket: string, prefix: string, continuation?: string) {
     const all = this.objects(bucket).filter(({ key }) => key.startsWith(prefix));
     const from = continuation === undefined ? all : all.filter(({ key }) => byKey({ key }, { key: continuation }) > 0);
-    const objects = from.slice(0, PAGE).map(({ bytes: _, ...listed }) => listed);
+    const objects = from.slice(0, PAGE).map(({ bytes: _, writtenAtMs: __, ...listed }) => listed);
     return { objects, next: from.length > PAGE ? (objects.at(-1)?.key ?? null) : null };
   }
 
   async get(bucket: string, key: string) {
-    const { bytes, etag, modifiedAtMs } = this.#object(bucket, key);
-    return { bytes: Uint8Array.from(bytes), etag, modifiedAtMs, clockOffsetMs: 0 };
+    const { bytes, etag, modifiedAtMs, writtenAtMs } = this.#object(bucket, key);
+    return { bytes: Uint8Array.from(bytes), etag, modifiedAtMs, clockOffsetMs: 0, writtenAtMs };
   }
 
   async stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable> {
@@ -77,8 +84,8 @@ export class MemoryStore implements ObjectStore {
     return Readable.from([Buffer.from(range ? bytes.subarray(range.first, range.last + 1) : bytes)]);
   }
 
-  async put(bucket: string, key: string, bytes: Uint8Array): Promise<{ etag: string }> {
-    return this.#write(bucket, key, Uint8Array.from(bytes), md5(bytes));
+  async put(bucket: string, key: string, bytes: Uint8Array, _contentType?: string, options: PutOptions = {}) {
+    return this.#write(bucket, key, Uint8Array.from(bytes), md5(bytes), options.writtenAtMs);
   }
 
   async putFile(bucket: string, key: string, path: string): Promise<{ etag: string }> {
@@ -150,7 +157,7 @@ export class MemoryStore implements ObjectStore {
       .sort(byKey);
   }
 
-  #write(bucket: string, key: string, bytes: Uint8Array, etag: string): { etag: string } {
+  #write(bucket: string, key: string, bytes: Uint8Array, etag: string, writtenAtMs: number | null = null) {
     if (Buffer.byteLength(key) > LONGEST_KEY) throw new StorageRefused(`PutObject ${bucket}: the key is too long`);
     const object = {
       key,
@@ -158,6 +165,7 @@ export class MemoryStore implements ObjectStore {
       etag,
       size: bytes.length,
       modifiedAtMs: Math.floor(this.#options.now() / 1000) * 1000,
+      writtenAtMs,
     };
     this.#bucket(bucket).set(key, object);
     this.#options.onWrite?.(bucket, object);

@@ -37,7 +37,8 @@ export const syntheticMedia: MediaEngine = {
       state = rolled.state;
     }
     const samples = pieces.reduce((sum, piece) => sum + piece.sizes.length, 0);
-    return { media: Buffer.concat(media), index: encodeIndex(pieces), state, samples, warnings: [] };
+    const made = { media: Buffer.concat(media), index: encodeIndex(pieces), state, samples, warnings: [], ways: [] };
+    return { ...made, [Symbol.dispose]: () => {} };
   },
   async joinShortWay({ dir, runs }) {
     const segments = await Promise.all(runs.map((run) => Promise.all(run.map((path) => readFile(path)))));

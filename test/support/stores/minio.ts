@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../localstack/ports.ts';
+import { type ServerProcess, startServerProcess } from '../server-process.ts';
 import { requireBinary } from './require-binary.ts';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
 import {
   ACCESS_KEY,
   allowReadingRecordings,
@@ -35,7 +35,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<StoreServe
         MINIO_UPDATE: 'off',
         ...options.env,
       },
-      healthUrl: `http://127.0.0.1:${port}/minio/health/ready`,
+      ready: { url: `http://127.0.0.1:${port}/minio/health/ready` },
     });
   let running = await start();
   const env = environmentOf(port);

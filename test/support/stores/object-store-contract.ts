@@ -91,6 +91,14 @@ export function describeObjectStore(subject: () => StoreSubject): void {
       });
     });
 
+    it('keep the time at which their bytes were written, where it was told', async () => {
+      const writtenAtMs = Date.parse('2025-10-05T18:00:00.250Z');
+      await store.put(BUCKET, `${folder}/a.ts`, Buffer.from('a'), 'video/mp2t', { writtenAtMs });
+      await put('b.ts', 'b');
+      expect((await store.get(BUCKET, `${folder}/a.ts`, 5000)).writtenAtMs).toBe(writtenAtMs);
+      expect((await store.get(BUCKET, `${folder}/b.ts`, 5000)).writtenAtMs).toBeNull();
+    });
+
     it('may be empty, and are replaced by a second put', async () => {
       await put('a.ts', 'first');
       await put('a.ts', '');

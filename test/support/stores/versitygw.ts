@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../localstack/ports.ts';
+import { type ServerProcess, startServerProcess } from '../server-process.ts';
 import { requireBinary } from './require-binary.ts';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
 import {
   ACCESS_KEY,
   allowReadingRecordings,
@@ -33,7 +33,7 @@ export async function startVersity(): Promise<VersityServer> {
       file,
       args: [...['--port', `127.0.0.1:${port}`, '--health', '/health', '--quiet'], ...webhook, ...['posix', data]],
       env: { ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
-      healthUrl: `http://127.0.0.1:${port}/health`,
+      ready: { url: `http://127.0.0.1:${port}/health` },
     });
   let running = await start();
   const env = environmentOf(port);

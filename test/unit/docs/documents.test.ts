@@ -67,6 +67,7 @@ describe('the Grafana dashboard', () => {
   it('asks only for metrics that the service has', async () => {
     const snapshot: MetricsSnapshot = {
       recordings: { recording: 1, processing: 1, completed: 1, failed: 1 },
+      recentFailures: 1,
       segments: { captured: 1, missing: 1, rejected: 1, late: 1 },
       capturedBytes: 1,
       storedBytes: 1,

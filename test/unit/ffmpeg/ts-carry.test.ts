@@ -1,4 +1,4 @@
-import { planSlice, type RunCarry, type SliceInput } from '../../../lib/ffmpeg/ts-carry.ts';
+import { assembleSlice, planSlice, type RunCarry, type SliceInput } from '../../../lib/ffmpeg/ts-carry.ts';
 import { PACKET, packetAt, packetise, pesHeader, WRAP, writeStamp } from '../../../lib/ffmpeg/ts-packets.ts';
 import { describeStream, programTables } from '../../../lib/ffmpeg/ts-program.ts';
 import { pesBytes } from '../../../lib/ffmpeg/ts-scan.ts';
@@ -57,12 +57,10 @@ function written(ts: Uint8Array, pid: number): { pts: number | undefined; data: 
 
 /** Joins what planSlice takes as one, and what it answers with, into one. */
 function plan(bytes: Uint8Array, following: Uint8Array, from: SliceInput['from']) {
-  const { chunks, ...slice } = planSlice({
-    ts: new Uint8Array(Buffer.concat([bytes, following])),
-    ownBytes: bytes.length,
-    from,
-  });
-  return { ...slice, ts: Buffer.concat(chunks) };
+  const ts = new Uint8Array(Buffer.concat([bytes, following]));
+  const slice = planSlice({ ts, ownBytes: bytes.length, from });
+  const { chunks, streams } = assembleSlice(ts, slice);
+  return { ...slice, streams, ts: Buffer.concat(chunks) };
 }
 
 describe('planSlice', () => {

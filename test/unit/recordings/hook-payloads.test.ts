@@ -43,6 +43,7 @@ describe('a hook of nginx-rtmp', () => {
       streamKey: 'abc123',
       session: '547',
       at: null,
+      refusesSecond: true,
     });
     const ended = readHook('nginx-rtmp', nginx('publish_done'));
     expect(ended).toEqual({ ...started, event: 'stream.ended' });

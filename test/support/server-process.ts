@@ -1,14 +1,15 @@
 /** A server as a child process: started until it answers, stopped until it has ended. Knows no server in particular. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { waitFor } from '../wait.ts';
+import { connect } from 'node:net';
+import { waitFor } from './wait.ts';
 
 export interface ServerCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Answers 200 once the server is ready. */
-  readonly healthUrl: string;
+  /** What shows that it is ready: a URL that answers 200, or a port of loopback that takes connections. */
+  readonly ready: { readonly url: string } | { readonly port: number };
 }
 
 export interface ServerProcess {
@@ -43,9 +44,7 @@ export async function startServerProcess(command: ServerCommand): Promise<Server
   const isOver = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   const answers = async () => {
     if (isOver()) return 'ended';
-    const answer = await fetch(command.healthUrl, { signal: AbortSignal.timeout(1000) });
-    await answer.arrayBuffer();
-    return answer.ok ? 'ready' : undefined;
+    return (await isReady(command.ready)) ? 'ready' : undefined;
   };
   const state = await waitFor(`${command.file} answers`, answers, {
     withinMs: START_MS,
@@ -57,6 +56,17 @@ export async function startServerProcess(command: ServerCommand): Promise<Server
   });
   if (state === 'ended') throw new Error(`${command.file} ended before it answered: ${said.slice(-1000)}`);
   return { pid: child.pid ?? 0, output: () => said, stop: (signal = 'SIGTERM') => stopChild(child, isOver, signal) };
+}
+
+async function isReady(ready: ServerCommand['ready']): Promise<boolean> {
+  if ('port' in ready) {
+    const socket = connect(ready.port, '127.0.0.1');
+    await once(socket, 'connect', { signal: AbortSignal.timeout(1000) }).finally(() => socket.destroy());
+    return true;
+  }
+  const answer = await fetch(ready.url, { signal: AbortSignal.timeout(1000) });
+  await answer.arrayBuffer();
+  return answer.ok;
 }
 
 async function stopChild(child: ChildProcess, isOver: () => boolean, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

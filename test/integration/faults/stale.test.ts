@@ -1,0 +1,88 @@
+/** A recording for which nothing comes any more and whose end nobody tells. */
+
+import { resumeStale } from '../../../lib/recordings/resume-stale.ts';
+import { serviceWith } from '../../support/faults.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import { expectExact, put, type StreamIds, startRecording } from '../../support/recorded.ts';
+import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { nextSecond } from '../../support/wait.ts';
+
+let harness: Harness;
+let hls: Hls;
+const MINUTE_MS = 60_000;
+
+beforeAll(async () => {
+  [harness, hls] = await Promise.all([
+    startHarness(),
+    makeHls({ seconds: 8, segmentSeconds: 2, fps: '25', audio: [{ codec: 'aac' }] }),
+  ]);
+});
+afterAll(() => harness.stop());
+
+it('is ended after STALE_TIMEOUT and completed with what came, one that still gets segments is not', async () => {
+  const service = serviceWith(harness, { STALE_TIMEOUT: '5m' });
+  const [gone, live] = [await startRecording(harness, hls), await startRecording(harness, hls)];
+  await gone.upload(0, 1, 2, 3);
+  service.later(4 * MINUTE_MS);
+  await service.monitor();
+  expect(await gone.row()).toMatchObject({ status: 'recording' });
+
+  await live.upload(0, 1);
+  await harness.context.db.query('UPDATE recordings SET last_segment_at = $2 WHERE id = $1', [
+    live.id,
+    new Date(service.context.clock.now()),
+  ]);
+  service.later(2 * MINUTE_MS);
+  await service.monitor();
+  expect(service.log.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      recording_id: gone.id,
+      message: 'No segment for STALE_TIMEOUT; the recording is ended',
+    }),
+  );
+  const row = await gone.row();
+  expect(row).toMatchObject({ status: 'completed', endSource: 'stale', durationSeconds: 8 });
+  await expectExact(harness, row.filePath, hls.segments);
+  expect(await live.row()).toMatchObject({ status: 'recording' });
+});
+
+it('fails with the reason where nothing ever came', async () => {
+  const service = serviceWith(harness, { STALE_TIMEOUT: '5m' });
+  const recording = await startRecording(harness, hls);
+  service.later(6 * MINUTE_MS);
+  await service.monitor();
+  expect(await recording.row()).toMatchObject({ status: 'failed', endSource: 'stale', failureCode: 'NO_SEGMENTS' });
+});
+
+it('goes on in the next recording when segments come again, with nobody telling a start', async () => {
+  const service = serviceWith(harness, { LATE_SEGMENT_WINDOW: '0s' });
+  const recording = await startRecording(harness, hls);
+  await recording.upload(0, 1);
+  await harness.context.db.query(
+    `UPDATE recordings SET last_segment_at = last_segment_at - interval '6 minutes', created_at = created_at - interval '6 minutes',
+            started_at = started_at - interval '6 minutes' WHERE id = $1`,
+    [recording.id],
+  );
+  await service.monitor();
+  expect(await recording.row()).toMatchObject({ status: 'completed', endSource: 'stale' });
+  await resumeStale(service.context);
+  expect(await rowsOf(recording)).toHaveLength(1);
+
+  await nextSecond();
+  await nextSecond();
+  await put(harness, recording.streamKey, hls.segments.slice(2));
+  await resumeStale(service.context);
+  await resumeStale(service.context);
+  expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);
+  await service.monitor();
+  await harness.tell('stream.ended', recording);
+  service.later(1000);
+  await service.monitor();
+  const [next, first] = await rowsOf(recording);
+  expect(next?.status).toBe('completed');
+  await expectExact(harness, first?.filePath ?? '', hls.segments.slice(0, 2));
+  await expectExact(harness, next?.filePath ?? '', hls.segments.slice(2));
+});
+
+const rowsOf = ({ streamId }: StreamIds) => harness.context.recordings.list({ limit: 10, streamId });
