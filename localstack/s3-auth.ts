@@ -4,7 +4,7 @@
  *
  * Reference: "Authenticating Requests (AWS Signature Version 4)" in the Amazon S3 API reference.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { S3Error } from './s3-error.ts';
 
@@ -140,11 +140,23 @@ function signatureOf(
   ].join('\n');
   const [, date = '', region = '', service = '', terminator = ''] = claim.credential;
   const scope = [date, region, service, terminator].join('/');
-  const hash = createHash('sha256').update(canonicalRequest).digest('hex');
-  const toSign = [ALGORITHM, claim.time, scope, hash].join('\n');
-  let key: string | Buffer = `AWS4${secret}`;
-  for (const part of [date, region, service, terminator]) key = createHmac('sha256', key).update(part).digest();
+  const toSign = [ALGORITHM, claim.time, scope, hash('sha256', canonicalRequest)].join('\n');
+  const key = keyOf(secret, [date, region, service, terminator]);
   return createHmac('sha256', key).update(toSign).digest('hex');
+}
+
+let lastKey: { readonly scope: string; readonly key: KeyObject } | undefined;
+
+/** The signing key of a scope; the last one is kept, since deriving it costs more than all the rest. */
+function keyOf(secret: string, parts: readonly string[]): KeyObject {
+  const scope = [secret, ...parts].join('/');
+  if (lastKey?.scope === scope) return lastKey.key;
+  const bytes = parts.reduce(
+    (key, part) => createHmac('sha256', key).update(part).digest(),
+    Buffer.from(`AWS4${secret}`),
+  );
+  lastKey = { scope, key: createSecretKey(bytes) };
+  return lastKey.key;
 }
 
 const headerValue = (value: string | string[] | undefined) =>

@@ -9,6 +9,8 @@ import { S3Error } from './s3-error.ts';
 
 const CRLF = Buffer.from('\r\n');
 const MAX_LINE_BYTES = 8192;
+/** A body up to this size is taken into memory. */
+const AT_ONCE_BYTES = 1024 * 1024;
 
 /** A digest that is fed with the body and compared at its end. */
 interface Check {
@@ -35,35 +37,41 @@ const CHECKSUMS: Readonly<Record<string, () => Check>> = {
   'content-md5': () => hashCheck(createHash('md5'), 'base64'),
 };
 
+const CHECKSUM_NAMES = Object.keys(CHECKSUMS);
+
 function hashCheck(hash: Hash, encoding: 'base64' | 'hex'): Check {
   return { update: (chunk) => hash.update(chunk), digest: () => hash.digest(encoding) };
 }
 
-/**
- * The decoded bytes of an upload. The iteration ends with an error, before the store has committed anything, when
- * the body is cut off or a digest does not match.
- */
-export async function* readUpload(request: IncomingMessage): AsyncGenerator<Buffer> {
+/** What came with a body to check it by. */
+interface Digests {
+  /** By header; a trailer adds its own at the end. */
+  readonly expected: Map<string, string>;
+  readonly checks: ReadonlyMap<string, Check>;
+  readonly chunked: boolean;
+}
+
+function digestsOf(request: IncomingMessage): Digests {
   const sha256 = String(request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD');
   const chunked = sha256.startsWith('STREAMING-');
   const trailerName = String(request.headers['x-amz-trailer'] ?? '').toLowerCase();
   const expected = new Map<string, string>();
   const checks = new Map<string, Check>();
-  for (const [name, make] of Object.entries(CHECKSUMS)) {
+  for (const name of CHECKSUM_NAMES) {
     const value = request.headers[name];
     if (typeof value === 'string') expected.set(name, value);
-    if (typeof value === 'string' || (chunked && name === trailerName)) checks.set(name, make());
+    const make = CHECKSUMS[name];
+    if (make && (typeof value === 'string' || (chunked && name === trailerName))) checks.set(name, make());
   }
   if (/^[0-9a-fA-F]{64}$/.test(sha256)) {
     checks.set('x-amz-content-sha256', hashCheck(createHash('sha256'), 'hex'));
     expected.set('x-amz-content-sha256', sha256.toLowerCase());
   }
-  let bytes = 0;
-  for await (const chunk of chunked ? unframe(request, expected) : (request as AsyncIterable<Buffer>)) {
-    for (const check of checks.values()) check.update(chunk);
-    bytes += chunk.length;
-    yield chunk;
-  }
+  return { expected, checks, chunked };
+}
+
+/** @throws {S3Error} where the body was cut off or a digest does not match */
+function verify(request: IncomingMessage, { expected, checks, chunked }: Digests, bytes: number): void {
   const lengthHeader = request.headers[chunked ? 'x-amz-decoded-content-length' : 'content-length'];
   if (!request.complete || (lengthHeader !== undefined && Number(lengthHeader) !== bytes)) {
     throw new S3Error('IncompleteBody', 'You did not provide the number of bytes specified by the length header');
@@ -75,6 +83,48 @@ export async function* readUpload(request: IncomingMessage): AsyncGenerator<Buff
       ? new S3Error('XAmzContentSHA256Mismatch', 'The provided x-amz-content-sha256 header does not match the body.')
       : new S3Error('BadDigest', `The ${name} you specified did not match what we received.`);
   }
+}
+
+/**
+ * The decoded bytes of an upload: at once where they are few and come as they are, else while they arrive. Either way
+ * the end is an error, before the store has committed anything, when the body is cut off or a digest does not match.
+ */
+export async function openUpload(request: IncomingMessage): Promise<AsyncIterable<Buffer> | readonly Buffer[]> {
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  return length <= AT_ONCE_BYTES && !isChunked(request) ? readAtOnce(request) : readUpload(request);
+}
+
+const isChunked = (request: IncomingMessage) =>
+  String(request.headers['x-amz-content-sha256']).startsWith('STREAMING-');
+
+async function readAtOnce(request: IncomingMessage): Promise<readonly Buffer[]> {
+  const digests = digestsOf(request);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Events, since an iterator over the stream costs more than a small body.
+  request.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+  });
+  request.once('end', resolve);
+  request.once('error', reject);
+  await promise;
+  for (const check of digests.checks.values()) for (const chunk of chunks) check.update(chunk);
+  verify(request, digests, bytes);
+  return chunks;
+}
+
+async function* readUpload(request: IncomingMessage): AsyncGenerator<Buffer> {
+  const digests = digestsOf(request);
+  let bytes = 0;
+  const source = digests.chunked ? unframe(request, digests.expected) : (request as AsyncIterable<Buffer>);
+  for await (const chunk of source) {
+    for (const check of digests.checks.values()) check.update(chunk);
+    bytes += chunk.length;
+    yield chunk;
+  }
+  verify(request, digests, bytes);
 }
 
 /** aws-chunked: `size-in-hex[;extension]CRLF data CRLF … 0[;extension]CRLF [trailer: value CRLF]… CRLF`. */

@@ -3,7 +3,7 @@
  * is written once and belongs to nobody until the index (s3-index.ts) refers to it; it knows nothing of objects.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { hasCode } from './errors.ts';
@@ -24,6 +24,8 @@ export interface FileRange {
 
 const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = 512 * 1024;
+/** Up to here the page cache is faster than handing the bytes to another thread. */
+const AT_ONCE_BYTES = 1024 * 1024;
 
 export class S3Files {
   readonly #root: string;
@@ -31,18 +33,27 @@ export class S3Files {
   /** Files being read; one that is discarded meanwhile goes when its last reader has finished. */
   readonly #readers = new Map<string, number>();
   readonly #doomed = new Set<string>();
+  /** Files of a directory that this process has written and that are still there: such a directory is not empty. */
+  readonly #written = new Map<string, number>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
   /** Writes a new file. Nothing is left of it when `source` fails. */
-  async write(bucket: string, key: string, suffix: string, source: AsyncIterable<Buffer>): Promise<WrittenFile> {
+  async write(
+    bucket: string,
+    key: string,
+    suffix: string,
+    source: AsyncIterable<Buffer> | readonly Buffer[],
+  ): Promise<WrittenFile> {
     const file = nameFor(bucket, key, suffix);
+    if (!(Symbol.asyncIterator in source)) return this.#writeAtOnce(file, source);
     const handle = await this.#inNewDirectory(file, (absolute) => open(absolute, 'wx'));
     try {
       const { size, md5 } = await copyInto(handle, source);
       await handle.close();
+      this.#countIn(file);
       return { file, size, md5 };
     } catch (error) {
       await handle.close().catch(() => {});
@@ -55,7 +66,44 @@ export class S3Files {
   async link(existing: string, bucket: string, key: string): Promise<string> {
     const file = nameFor(bucket, key, '');
     await this.#inNewDirectory(file, (absolute) => link(path.join(this.#root, existing), absolute));
+    this.#countIn(file);
     return file;
+  }
+
+  #writeAtOnce(file: string, chunks: readonly Buffer[]): WrittenFile {
+    const absolute = path.join(this.#root, file);
+    const md5 = createHash('md5');
+    let size = 0;
+    const descriptor = openNew(absolute);
+    try {
+      for (const chunk of chunks) {
+        md5.update(chunk);
+        // A full disk can cut a write short without an error; the next one then says why.
+        for (let at = 0; at < chunk.length; ) at += writeSync(descriptor, chunk, at);
+        size += chunk.length;
+      }
+    } catch (error) {
+      closeSync(descriptor);
+      unlinkSync(absolute);
+      throw error;
+    }
+    closeSync(descriptor);
+    this.#countIn(file);
+    return { file, size, md5: md5.digest('hex') };
+  }
+
+  #countIn(file: string): void {
+    const directory = path.dirname(file);
+    this.#written.set(directory, (this.#written.get(directory) ?? 0) + 1);
+  }
+
+  /** True where the directory of a file that has gone may be empty now. */
+  #countOut(file: string): boolean {
+    const directory = path.dirname(file);
+    const others = (this.#written.get(directory) ?? 0) - 1;
+    if (others > 0) this.#written.set(directory, others);
+    else this.#written.delete(directory);
+    return others <= 0;
   }
 
   /** Keeps files readable until the returned function is called, even when they are discarded meanwhile. */
@@ -79,6 +127,28 @@ export class S3Files {
       const options = { start, end, highWaterMark: READ_BYTES };
       yield* createReadStream(path.join(this.#root, file), options) as AsyncIterable<Buffer>;
     }
+  }
+
+  /** Few bytes in one piece; undefined where they are many. */
+  readAtOnce(ranges: readonly FileRange[]): Buffer | undefined {
+    const bytes = ranges.reduce((sum, range) => sum + range.end - range.start + 1, 0);
+    if (bytes > AT_ONCE_BYTES) return undefined;
+    const memory = Buffer.allocUnsafe(bytes);
+    let filled = 0;
+    for (const { file, start, end } of ranges) {
+      const descriptor = openSync(path.join(this.#root, file), 'r');
+      try {
+        for (let at = start; at <= end; ) {
+          const read = readSync(descriptor, memory, filled, end - at + 1, at);
+          if (read === 0) throw new Error(`${file} ends before the byte ${end} that the index says it has`);
+          filled += read;
+          at += read;
+        }
+      } finally {
+        closeSync(descriptor);
+      }
+    }
+    return memory;
   }
 
   async discard(files: readonly string[]): Promise<void> {
@@ -123,6 +193,7 @@ export class S3Files {
     await unlink(path.join(this.#root, file)).catch((error: unknown) => {
       if (!hasCode(error, 'ENOENT')) throw error;
     });
+    if (!this.#countOut(file)) return;
     for (let dir = path.dirname(file); dir !== '.'; dir = path.dirname(dir)) {
       const wasEmpty = await rmdir(path.join(this.#root, dir)).then(
         () => true,
@@ -130,6 +201,17 @@ export class S3Files {
       );
       if (!wasEmpty) return;
     }
+  }
+}
+
+/** Not there yet, or a deletion has just removed it as empty: then the directory is made. */
+function openNew(absolute: string): number {
+  try {
+    return openSync(absolute, 'wx');
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    mkdirSync(path.dirname(absolute), { recursive: true });
+    return openSync(absolute, 'wx');
   }
 }
 

@@ -268,13 +268,13 @@ export class S3Index {
   }
 
   #transaction<Result>(work: () => Result): Result {
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#run('BEGIN IMMEDIATE');
     try {
       const result = work();
-      this.#db.exec('COMMIT');
+      this.#run('COMMIT');
       return result;
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      this.#run('ROLLBACK');
       throw error;
     }
   }

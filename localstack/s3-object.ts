@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decode } from './s3-auth.ts';
-import { readText, readUpload } from './s3-body.ts';
+import { openUpload, readText } from './s3-body.ts';
 import { S3Error } from './s3-error.ts';
 import type { ObjectHeaders, StoredObject, WriteCondition } from './s3-index.ts';
 import type { S3Store } from './s3-store.ts';
@@ -25,7 +25,7 @@ const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 export async function getObject(context: ObjectRequest): Promise<void> {
   const { store, request, response, bucket, key, query } = context;
-  const { object, read, release } = store.open(bucket, key);
+  const { object, read, readAtOnce, release } = store.open(bucket, key);
   const notModified = checkReadConditions(request, object);
   setObjectHeaders(context, object);
   if (notModified) {
@@ -42,6 +42,11 @@ export async function getObject(context: ObjectRequest): Promise<void> {
   response.setHeader('content-length', end - start + 1);
   if (request.method === 'HEAD' || object.size === 0) {
     response.end();
+    return;
+  }
+  const few = readAtOnce(start, end);
+  if (few) {
+    response.end(few);
     return;
   }
   try {
@@ -106,7 +111,7 @@ export async function putObject(context: ObjectRequest): Promise<void> {
     });
     return;
   }
-  const object = await store.put(bucket, key, storedHeaders(request), readUpload(request), condition);
+  const object = await store.put(bucket, key, storedHeaders(request), await openUpload(request), condition);
   echoChecksums(request, response);
   response.writeHead(200, { etag: `"${object.etag}"`, 'content-length': 0 }).end();
 }
@@ -129,7 +134,7 @@ export async function putPart(context: ObjectRequest, uploadId: string): Promise
   }
   const source = copySource(request);
   if (!source) {
-    const part = await store.putPart(bucket, key, uploadId, number, readUpload(request));
+    const part = await store.putPart(bucket, key, uploadId, number, await openUpload(request));
     echoChecksums(request, response);
     response.writeHead(200, { etag: `"${part.etag}"`, 'content-length': 0 }).end();
     return;

@@ -34,6 +34,8 @@ export interface OpenObject {
   readonly object: StoredObject;
   /** The bytes from `start` to `end`, both inclusive. Must be iterated or released. */
   readonly read: (start: number, end: number) => AsyncIterable<Buffer>;
+  /** The same bytes in one piece where they are few, else undefined. Needs no release. */
+  readonly readAtOnce: (start: number, end: number) => Buffer | undefined;
   readonly release: () => void;
 }
 
@@ -154,14 +156,16 @@ export class S3Store {
       release = this.#files.hold(pieces.map((piece) => piece.file));
       return this.#files.read(rangesOf(pieces, start, end));
     };
-    return { object, read, release: () => release() };
+    const readAtOnce = (start: number, end: number) =>
+      this.#files.readAtOnce(rangesOf(this.#index.pieces(object.id, start, end), start, end));
+    return { object, read, readAtOnce, release: () => release() };
   }
 
   async put(
     bucket: string,
     key: string,
     headers: ObjectHeaders,
-    body: AsyncIterable<Buffer>,
+    body: AsyncIterable<Buffer> | readonly Buffer[],
     condition: WriteCondition,
   ): Promise<ObjectInfo> {
     this.#index.requireBucket(bucket);
@@ -223,7 +227,7 @@ export class S3Store {
     key: string,
     uploadId: string,
     number: number,
-    body: AsyncIterable<Buffer>,
+    body: AsyncIterable<Buffer> | readonly Buffer[],
   ): Promise<Part> {
     this.#index.requireUpload(bucket, key, uploadId);
     // The number in the name makes `cat` of the files of one upload, in order, the object.

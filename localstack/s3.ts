@@ -223,11 +223,15 @@ function objectRequest(context: objects.ObjectRequest): void | Promise<void> {
   }
 }
 
+const SUBRESOURCES = [
+  ...['acl', 'attributes', 'cors', 'encryption', 'legal-hold', 'lifecycle', 'logging', 'notification'],
+  ...['object-lock', 'policy', 'publicAccessBlock', 'replication', 'retention', 'select', 'tagging'],
+  ...['versionId', 'versions', 'website'],
+];
+
 /** Better refused than answered with something else: `GET ?acl` is not the object. */
 function refuseSubresources(query: ReadonlyMap<string, string>): void {
-  const known = ['acl', 'attributes', 'cors', 'encryption', 'legal-hold', 'lifecycle', 'logging', 'notification'];
-  const further = ['object-lock', 'policy', 'publicAccessBlock', 'replication', 'retention', 'select', 'tagging'];
-  const name = [...known, ...further, 'versionId', 'versions', 'website'].find((candidate) => query.has(candidate));
+  const name = query.size === 0 ? undefined : SUBRESOURCES.find((candidate) => query.has(candidate));
   if (name === undefined) return;
   throw new S3Error('NotImplemented', `The embedded S3 server does not implement ${name}.`);
 }
