@@ -2,6 +2,7 @@
  * The whole service on this machine: functions on a stack, the event bridge between the two, and the gateway. `npm
  * start` and the tests that need a running service both go through it.
  */
+import { availableParallelism } from 'node:os';
 import { startEventBridge } from './event-bridge.ts';
 import { type RunningFunctions, startFunctions } from './functions.ts';
 import { startGateway } from './gateway.ts';
@@ -32,8 +33,8 @@ export interface RunningService {
 }
 
 const MINUTE_MS = 60_000;
-const SEGMENT_BATCHES_AT_ONCE = 16;
-const JOBS_AT_ONCE = 16;
+/** All functions share this machine's cores: more at once would only make each of them, and every answer, slower. */
+const INVOCATIONS_AT_ONCE = Math.min(16, 2 * availableParallelism());
 /** All functions share one process and one pool here; on AWS each has a single connection. */
 const POOL_SIZE = '20';
 
@@ -63,8 +64,8 @@ export async function startService(
       secretAccessKey: environment.MINIO_SECRET_KEY || 'local',
     },
     sources: [
-      source(environment.SEGMENTS_QUEUE_URL, 'segments', 10, SEGMENT_BATCHES_AT_ONCE),
-      source(environment.JOBS_QUEUE_URL, 'finalizer', 1, options.jobsAtOnce ?? JOBS_AT_ONCE),
+      source(environment.SEGMENTS_QUEUE_URL, 'segments', 10, INVOCATIONS_AT_ONCE),
+      source(environment.JOBS_QUEUE_URL, 'finalizer', 1, options.jobsAtOnce ?? INVOCATIONS_AT_ONCE),
       source(beside(environment.SEGMENTS_QUEUE_URL, SEGMENTS_QUEUE, SEGMENTS_DEAD_LETTERS), 'deadLetters', 10, 1),
       source(beside(environment.JOBS_QUEUE_URL, JOBS_QUEUE, JOBS_DEAD_LETTERS), 'deadLetters', 1, 1),
     ].flatMap((one) => one ?? []),
@@ -102,6 +103,8 @@ function environmentOf(stack: Stack, given: Readonly<Record<string, string | und
   const { PUBLIC_URL_BASE = stack.env.PUBLIC_URL_BASE } = explicit;
   return {
     DB_POOL_MAX: POOL_SIZE,
+    // Nothing is between the functions and the embedded PostgreSQL that could not stand names.
+    ...(stack.pg ? { DB_PREPARE: 'true' } : {}),
     ...explicit,
     ...stack.env,
     ...(PUBLIC_URL_BASE === undefined ? {} : { PUBLIC_URL_BASE }),

@@ -91,6 +91,7 @@ const schema = z.object({
   DB_PASSWORD: z.string().default('streaming_pass'),
   DB_NAME: z.string().min(1).default('vod_db'),
   DB_POOL_MAX: integer(1, 1, 100),
+  DB_PREPARE: flag(false),
   DB_SESSION_OPTIONS: z.string().default('-c TimeZone=UTC'),
   MINIO_ENDPOINT: endpoint,
   MINIO_ACCESS_KEY: z.string().default('minioadmin'),

@@ -2,6 +2,7 @@
  * The PostgreSQL pool and transactions on it. It owns how values cross the wire (UTC times, 64-bit integers as
  * numbers), and how long a query may take; it knows no table.
  */
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import type { Config } from './config.ts';
 import { ServiceError } from './errors.ts';
@@ -37,7 +38,15 @@ const types: pg.CustomTypesConfig = {
 
 type DatabaseConfig = Pick<
   Config,
-  'DATABASE_URL' | 'DB_HOST' | 'DB_PORT' | 'DB_USER' | 'DB_PASSWORD' | 'DB_NAME' | 'DB_POOL_MAX' | 'DB_SESSION_OPTIONS'
+  | 'DATABASE_URL'
+  | 'DB_HOST'
+  | 'DB_PORT'
+  | 'DB_USER'
+  | 'DB_PASSWORD'
+  | 'DB_NAME'
+  | 'DB_POOL_MAX'
+  | 'DB_PREPARE'
+  | 'DB_SESSION_OPTIONS'
 >;
 
 /** Opens a pool (connections are made on first use; `max: 1` is right for a Lambda). */
@@ -64,30 +73,56 @@ export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
   });
   // An idle connection that the server closed must not end the process; the next query opens a new one.
   pool.on('error', (error) => logger.warn({ err: error }, 'PostgreSQL closed an idle connection'));
+  const nameOf = config.DB_PREPARE ? nameStatements() : () => undefined;
   return {
-    query: (text, values) => run(pool, text, values),
-    transaction: (work) => transaction(pool, work),
+    query: (text, values) => run(pool, nameOf, text, values),
+    transaction: (work) => transaction(pool, nameOf, work),
     end: () => pool.end(),
   };
 }
 
-async function run<Row extends pg.QueryResultRow>(on: pg.Pool | pg.PoolClient, text: string, values: unknown[] = []) {
+type NameOf = (text: string) => string | undefined;
+
+/** A name for each text: a statement with a name is parsed once a connection, which is most of what a short one costs. */
+function nameStatements(): NameOf {
+  const names = new Map<string, string>();
+  return (text) => {
+    const known = names.get(text);
+    if (known !== undefined) return known;
+    const name = hash('sha1', text);
+    names.set(text, name);
+    return name;
+  };
+}
+
+async function run<Row extends pg.QueryResultRow>(
+  on: pg.Pool | pg.PoolClient,
+  nameOf: NameOf,
+  text: string,
+  values: unknown[] = [],
+) {
+  // What has no values may be several statements, as migrations are: those cannot have a name.
+  const name = values.length > 0 ? nameOf(text) : undefined;
   try {
-    return await on.query<Row>(text, values);
+    return await on.query<Row>({ text, values, ...(name === undefined ? {} : { name }) });
   } catch (error) {
     throw translate(error);
   }
 }
 
-async function transaction<Result>(pool: pg.Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
+async function transaction<Result>(
+  pool: pg.Pool,
+  nameOf: NameOf,
+  work: (client: Queryable) => Promise<Result>,
+): Promise<Result> {
   const client = await pool.connect().catch((error: unknown) => {
     throw translate(error);
   });
   let broken: Error | undefined;
   try {
-    await run(client, 'BEGIN');
-    const result = await work({ query: (text, values) => run(client, text, values) });
-    await run(client, 'COMMIT');
+    await run(client, nameOf, 'BEGIN');
+    const result = await work({ query: (text, values) => run(client, nameOf, text, values) });
+    await run(client, nameOf, 'COMMIT');
     return result;
   } catch (error) {
     // A connection that cannot even roll back is not given back to the pool.

@@ -12,10 +12,11 @@ import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-prob
 import { ObjectMissing } from '../storage/errors.ts';
 import { stagedSegmentKey } from '../storage/keys.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
+import { SpareMemory } from '../storage/spare-memory.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { capturesSinceMs, type Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
-import { isSameWrite, type SegmentState } from './segment-repository.ts';
+import { type AddedSegment, isSameWrite, type SegmentState } from './segment-repository.ts';
 
 type SegmentKey = Extract<ObjectKey, { kind: 'segment' }>;
 
@@ -39,21 +40,37 @@ export async function captureSegment(
   if (parsed.kind !== 'segment') return { kind: 'ignored', why: 'not a segment' };
   if (candidates.length === 0) return { kind: 'ignored', why: 'no recording of this stream key takes segments' };
   context.logger.info({ recording_id: candidates.at(-1)?.id }, `📥 Downloading segment: ${parsed.name}`);
+  const memory = spare.take();
   let fetched: FetchedObject;
   try {
-    fetched = await context.store.get(context.config.LIVE_BUCKET, key, context.config.SEGMENT_DOWNLOAD_TIMEOUT);
+    fetched = await context.store.get(context.config.LIVE_BUCKET, key, context.config.SEGMENT_DOWNLOAD_TIMEOUT, memory);
   } catch (error) {
     if (error instanceof ObjectMissing) return { kind: 'absent' };
     throw error;
   }
+  const outcome = await keep(context, candidates, parsed, key, fetched);
+  // Not after an error: a request that was given up may still hold it.
+  spare.giveBack(memory, fetched.bytes.length);
+  return outcome;
+}
+
+const spare = new SpareMemory();
+
+async function keep(
+  context: RecordingContext,
+  candidates: readonly Recording[],
+  parsed: SegmentKey,
+  key: string,
+  fetched: FetchedObject,
+): Promise<CaptureOutcome> {
   const verdict = await judge(context, candidates, fetched.bytes);
   const owner = await findOwner(context, candidates, parsed, key, fetched, verdict.probe);
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
   // In the ledger already: nothing came, and what counts from the last segment does not begin again.
   if (owner.isCaptured) return { kind: 'stored', recordingId: owner.recordingId, state: null };
-  const state = await store(context, owner.recordingId, parsed, key, fetched, verdict);
-  await afterCapture(context, owner.recordingId, state, verdict, parsed);
-  return { kind: 'stored', recordingId: owner.recordingId, state };
+  const added = await store(context, owner.recordingId, parsed, key, fetched, verdict);
+  if (added) await afterCapture(context, owner.recordingId, added, verdict, parsed);
+  return { kind: 'stored', recordingId: owner.recordingId, state: added?.state ?? null };
 }
 
 interface Verdict {
@@ -171,7 +188,7 @@ async function store(
   key: string,
   fetched: FetchedObject,
   verdict: Verdict,
-): Promise<SegmentState | null> {
+): Promise<AddedSegment | null> {
   const { keep, probe, reason } = verdict;
   // Bytes that carry no media are kept too: an operator who wants to know what the packager wrote finds it there.
   const stagedKey = keep.length > 0 ? stagedSegmentKey(recordingId, key, fetched.etag) : null;
@@ -199,21 +216,20 @@ async function store(
 async function afterCapture(
   context: RecordingContext,
   recordingId: string,
-  state: SegmentState | null,
+  added: AddedSegment,
   verdict: Verdict,
   parsed: SegmentKey,
 ): Promise<void> {
-  if (state === 'rejected') {
+  if (added.state === 'rejected') {
     context.logger.warn(
       { recording_id: recordingId, segment: parsed.name, reason: verdict.reason },
       'Segment rejected; it is left out of the recording',
     );
   }
-  if (state === 'late') await reopenForLateSegment(context, recordingId);
-  if (state !== 'captured') return;
-  const open = await context.segments.openWork(recordingId, nowOf(context));
-  // Whoever holds the lease meets the row by itself, at the latest when it wants to complete.
-  if (open.processing && !open.leased) await context.queues.requestAdvance(recordingId, `segment:${open.newestId}`);
-  else if (open.bytes >= context.config.PART_SIZE)
-    await context.queues.requestAdvance(recordingId, `roll:${open.parts}`);
+  if (added.state === 'late') await reopenForLateSegment(context, recordingId);
+  // Whoever holds the lease meets the row by itself: before it wants to complete, or when it looks for the next part.
+  if (added.state !== 'captured' || added.leased) return;
+  if (added.processing) await context.queues.requestAdvance(recordingId, `segment:${added.id}`);
+  else if (added.openBytes >= context.config.PART_SIZE)
+    await context.queues.requestAdvance(recordingId, `roll:${added.parts}`);
 }

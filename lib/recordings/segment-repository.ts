@@ -48,10 +48,12 @@ export interface SegmentEntry {
   readonly probe: SegmentProbe | null;
 }
 
-/** What waits for the finalizer of one recording. */
-export interface OpenWork {
-  readonly bytes: number;
-  readonly newestId: number;
+/** A row as it was added, and what waits for the finalizer of its recording now. */
+export interface AddedSegment {
+  readonly id: number;
+  readonly state: SegmentState;
+  /** Bytes without a place. A row that is being added at the same moment may be left out. */
+  readonly openBytes: number;
   readonly parts: number;
   readonly processing: boolean;
   readonly leased: boolean;
@@ -172,16 +174,16 @@ export class SegmentRepository {
    *   finalizer   lock recording ── all captured rows placed? ── completed ── unlock
    *   capture                       └ waits here ┘                            └─ row becomes `late`
    *
-   * Returns the row's state, or null where the source was in the ledger already (or the recording is gone). One write of
-   * an object is one recording's, whoever captures it twice at once (uq_segments_write).
+   * Returns null where the source was in the ledger already (or the recording is gone). One write of an object is one
+   * recording's, whoever captures it twice at once (uq_segments_write).
    */
-  async add(entry: SegmentEntry, verdict: 'captured' | 'rejected', now: Date): Promise<SegmentState | null> {
-    const result = await this.#db.query<{ state: SegmentState }>(
+  async add(entry: SegmentEntry, verdict: 'captured' | 'rejected', now: Date): Promise<AddedSegment | null> {
+    const result = await this.#db.query<AddedSegment & Record<string, unknown>>(
       `WITH owner AS (
-         UPDATE recordings SET last_segment_at = $14 WHERE id = $1 RETURNING status
+         UPDATE recordings SET last_segment_at = $14 WHERE id = $1 RETURNING status, generation, lease_until
        ), found AS (
          DELETE FROM recording_segments WHERE recording_id = $1 AND source_key = $2 AND state = 'missing'
-       )
+       ), added AS (
        INSERT INTO recording_segments (recording_id, source_key, source_etag, source_modified_at, name_number, staged_key, size,
                                        reason, first_dts90k, end_dts90k, duration_ms, probe, state, captured_at)
        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
@@ -189,7 +191,14 @@ export class SegmentRepository {
               $14
          FROM owner
        ON CONFLICT DO NOTHING
-       RETURNING state`,
+       RETURNING id, state, size)
+       SELECT added.id, added.state, owner.status = 'processing' AS processing, coalesce(owner.lease_until > $14, FALSE) AS leased,
+              (SELECT coalesce(max(part_number), 0) FROM recording_parts p
+                WHERE p.recording_id = $1 AND p.generation = owner.generation) AS parts,
+              -- Of before this statement: the new row comes on top.
+              (added.size + (SELECT coalesce(sum(size), 0) FROM recording_segments s
+                              WHERE s.recording_id = $1 AND s.state = 'captured' AND s.position IS NULL))::bigint AS "openBytes"
+         FROM owner, added`,
       [
         entry.recordingId,
         entry.sourceKey,
@@ -207,7 +216,7 @@ export class SegmentRepository {
         now,
       ],
     );
-    return result.rows[0]?.state ?? null;
+    return result.rows[0] ?? null;
   }
 
   /** Notes that a segment that must exist could not be had; counts the attempts. Returns how many there were. */
@@ -330,20 +339,6 @@ export class SegmentRepository {
       [recordingId],
     );
     return result.rows[0]?.probe ?? null;
-  }
-
-  /** What waits for the finalizer: bytes without a place, and what makes the wake-up for it unlike the last one. */
-  async openWork(recordingId: string, now: Date): Promise<OpenWork> {
-    const result = await this.#db.query<OpenWork & Record<string, unknown>>(
-      `SELECT r.status = 'processing' AS processing, coalesce(r.lease_until > $2, FALSE) AS leased,
-              (SELECT coalesce(max(part_number), 0) FROM recording_parts p WHERE p.recording_id = r.id AND p.generation = r.generation) AS parts,
-              coalesce(sum(s.size), 0)::bigint AS bytes, coalesce(max(s.id), 0)::bigint AS "newestId"
-         FROM recordings r
-         LEFT JOIN recording_segments s ON s.recording_id = r.id AND s.state = 'captured' AND s.position IS NULL
-        WHERE r.id = $1 GROUP BY r.id`,
-      [recordingId, now],
-    );
-    return result.rows[0] ?? { bytes: 0, newestId: 0, parts: 0, processing: false, leased: false };
   }
 
   /** Sets `duration` of every recording that is not finished to the media it has captured. */

@@ -1,0 +1,52 @@
+/** Statements on a connection: with a name of their own or without, as DB_PREPARE says. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { readConfig } from '../../../lib/platform/config.ts';
+import { openDatabase } from '../../../lib/platform/database.ts';
+import { createLogger } from '../../../lib/platform/logging.ts';
+import { type RunningPostgres, startPostgres } from '../../../localstack/postgres.ts';
+
+let folder: string;
+let postgres: RunningPostgres;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'recording-database-'));
+  postgres = await startPostgres({ dataDir: path.join(folder, 'pg'), fast: true });
+}, 60_000);
+afterAll(async () => {
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** How many statements the only connection of a pool keeps after three that are equal and two in a transaction. */
+async function preparedStatements(DB_PREPARE: string): Promise<number | undefined> {
+  const config = readConfig({ DATABASE_URL: postgres.url, DB_POOL_MAX: '1', DB_PREPARE });
+  const database = openDatabase(config, createLogger('error'));
+  try {
+    for (const value of [1, 2, 3]) {
+      const { rows } = await database.query<{ next: number }>('SELECT $1::int + 1 AS next', [value]);
+      expect(rows).toEqual([{ next: value + 1 }]);
+    }
+    await database.transaction(async (client) => {
+      await client.query('SELECT $1::int + 1 AS next', [4]);
+      await client.query('SELECT $1::text AS other', ['a']);
+    });
+    const { rows } = await database.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM pg_prepared_statements',
+    );
+    return rows[0]?.count;
+  } finally {
+    await database.end();
+  }
+}
+
+describe('a connection', () => {
+  it('keeps no statement by default: behind RDS Proxy it would stay with this process', async () => {
+    await expect(preparedStatements('false')).resolves.toBe(0);
+  });
+
+  it('keeps each statement once where DB_PREPARE allows it', async () => {
+    await expect(preparedStatements('true')).resolves.toBe(2);
+  });
+});
