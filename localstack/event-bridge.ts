@@ -40,6 +40,11 @@ export interface EventBridge {
 const WAIT_SECONDS = 20;
 const MAX_RETRY_DELAY_S = 30;
 const PAUSE_AFTER_PROBLEM_MS = 1000;
+/**
+ * After a batch with room left: under load the next one is then full, and an invocation costs once for ten messages; a
+ * single message never waits. Lambda's batching window does the same.
+ */
+const GATHER_MS = 100;
 
 export function startEventBridge(options: EventBridgeOptions): EventBridge {
   const { endpoint, region, accessKeyId, secretAccessKey } = options.sqs;
@@ -108,6 +113,7 @@ async function pump(
       const work = deliver(sqs, source, batch, options, signal).finally(() => working.delete(work));
       working.add(work);
     }
+    if (messages.length > 0 && messages.length < source.batchSize) await pause(GATHER_MS, signal);
   }
 }
 

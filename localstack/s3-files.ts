@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, createReadStream, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { SpareMemory } from '../lib/storage/spare-memory.ts';
 import { hasCode } from './errors.ts';
 
 export interface WrittenFile {
@@ -35,6 +36,7 @@ export class S3Files {
   readonly #doomed = new Set<string>();
   /** Files of a directory that this process has written and that are still there: such a directory is not empty. */
   readonly #written = new Map<string, number>();
+  readonly #memory = new SpareMemory();
 
   constructor(root: string) {
     this.#root = root;
@@ -129,11 +131,12 @@ export class S3Files {
     }
   }
 
-  /** Few bytes in one piece; undefined where they are many. */
-  readAtOnce(ranges: readonly FileRange[]): Buffer | undefined {
+  /** Few bytes in one piece, until they are released; undefined where they are many. */
+  readAtOnce(ranges: readonly FileRange[]): { readonly bytes: Uint8Array; readonly release: () => void } | undefined {
     const bytes = ranges.reduce((sum, range) => sum + range.end - range.start + 1, 0);
     if (bytes > AT_ONCE_BYTES) return undefined;
-    const memory = Buffer.allocUnsafe(bytes);
+    const spare = this.#memory.take();
+    const memory = spare.length >= bytes ? spare : new Uint8Array(new ArrayBuffer(bytes));
     let filled = 0;
     for (const { file, start, end } of ranges) {
       const descriptor = openSync(path.join(this.#root, file), 'r');
@@ -148,7 +151,7 @@ export class S3Files {
         closeSync(descriptor);
       }
     }
-    return memory;
+    return { bytes: memory.subarray(0, bytes), release: () => this.#memory.giveBack(memory, bytes) };
   }
 
   async discard(files: readonly string[]): Promise<void> {

@@ -46,7 +46,7 @@ export async function getObject(context: ObjectRequest): Promise<void> {
   }
   const few = readAtOnce(start, end);
   if (few) {
-    response.end(few);
+    response.once('close', few.release).end(few.bytes);
     return;
   }
   try {

@@ -34,8 +34,8 @@ export interface OpenObject {
   readonly object: StoredObject;
   /** The bytes from `start` to `end`, both inclusive. Must be iterated or released. */
   readonly read: (start: number, end: number) => AsyncIterable<Buffer>;
-  /** The same bytes in one piece where they are few, else undefined. Needs no release. */
-  readonly readAtOnce: (start: number, end: number) => Buffer | undefined;
+  /** The same bytes in one piece where they are few, else undefined. They have a release of their own. */
+  readonly readAtOnce: (start: number, end: number) => ReturnType<S3Files['readAtOnce']>;
   readonly release: () => void;
 }
 

@@ -109,7 +109,7 @@ function openPersistence(fauxqs: Fauxqs, directory: string, stores: Stores): Per
   // Private in its types, and the only way to what follows.
   const database = Reflect.get(persistence, 'db') as DatabaseSync;
   // Messages outlive the process; a power cut may cost the last ones, which are wake-ups only.
-  database.exec('PRAGMA synchronous = NORMAL');
+  database.exec('PRAGMA synchronous = NORMAL; PRAGMA locking_mode = EXCLUSIVE');
   const makeReady = 'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL';
   // Whoever was working on a message stopped together with this server: nobody waits for the timeout.
   database.exec(makeReady);
