@@ -16,8 +16,7 @@ export interface StreamLog {
 }
 
 export interface StreamPlan {
-  readonly segments: readonly SourceSegment[];
-  readonly bytes: readonly number[];
+  readonly segments: ReadonlyArray<SourceSegment & { readonly bytes: Uint8Array }>;
   readonly service: StreamServiceStandIn;
   /** The folder of a stream key in the bucket. */
   readonly storeOf: (streamKey: string) => PackagerStore;
@@ -48,7 +47,7 @@ export async function liveStream(plan: StreamPlan): Promise<StreamLog> {
     deleteBehind: 10,
     onStep: (step) => {
       if (step.kind !== 'segment') return;
-      log.uploadedBytes += plan.bytes[step.index] ?? 0;
+      log.uploadedBytes += plan.segments[step.index]?.bytes.length ?? 0;
       log.behindMs.push(performance.now() - startedAt - step.atMs);
     },
   });

@@ -1,13 +1,14 @@
 /** Puts the load on a running service and finds out afterwards what became of every segment and every stream. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { packagerS3Client, type SourceSegment, s3PackagerStore } from '../support/packager.ts';
+import type { SourceSegment } from '../support/packager.ts';
 import { StreamServiceStandIn } from '../support/stream-service.ts';
 import { liveStream, type StreamLog } from './live-stream.ts';
 import type { LoadArguments } from './load-arguments.ts';
 import type { CpuShare, LoadResult } from './load-results.ts';
+import { openLoadStore } from './load-store.ts';
 import { cpuBelow } from './process-tree.ts';
 import { type RunningRecorder, startRecorder } from './running-recorder.ts';
 
@@ -68,14 +69,15 @@ async function liveAll(
   recorder: RunningRecorder,
   say: (line: string) => void,
 ) {
-  const client = packagerS3Client({
+  const store = openLoadStore({
     endpoint: `http://${recorder.env.MINIO_ENDPOINT}`,
     accessKeyId: recorder.env.MINIO_ACCESS_KEY ?? '',
     secretAccessKey: recorder.env.MINIO_SECRET_KEY ?? '',
   });
-  const bytes = await Promise.all(source.segments.map(async ({ path }) => (await stat(path)).size));
-  // Read once, so that the disk is not part of the load.
-  for (const { path } of source.segments) await readFile(path);
+  // All streams send the same bytes, read once.
+  const segments = await Promise.all(
+    source.segments.map(async (segment) => ({ ...segment, bytes: await readFile(segment.path) })),
+  );
   say(`${options.streams} streams go live …`);
   const before = cpuOf(recorder);
   const own = process.cpuUsage();
@@ -83,8 +85,8 @@ async function liveAll(
   const streams = await Promise.all(
     Array.from({ length: options.streams }, (_, at) =>
       liveStream({
-        ...{ segments: source.segments, bytes, service, startAfterMs: (at * START_SPREAD_MS) / options.streams },
-        storeOf: (streamKey) => s3PackagerStore(client, streamKey),
+        ...{ segments, service, startAfterMs: (at * START_SPREAD_MS) / options.streams },
+        storeOf: (streamKey) => store.folder(streamKey),
       }),
     ),
   );
@@ -94,7 +96,7 @@ async function liveAll(
   for (const [name, seconds] of cpuOf(recorder)) {
     cpu.push({ name, share: Math.max(0, seconds - (before.get(name) ?? 0)) / liveSeconds });
   }
-  client.destroy();
+  store.close();
   return { streams, cpu: cpu.sort((a, b) => b.share - a.share), liveSeconds };
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { HEAP_FOR_BODIES } from '../../localstack/functions.ts';
 import type { StartedMessage } from '../../localstack/start.ts';
 
 export interface RunningRecorder {
@@ -26,7 +27,7 @@ export async function startRecorder(
   const folder = await mkdtemp(join(tmpdir(), 'recording-load-'));
   const ports = { PORT: '0', GATEWAY_PORT: '0', S3_PORT: '0', PG_PORT: '0', SQS_PORT: '0' };
   const child = fork(START, {
-    execArgv: [...execArgv],
+    execArgv: [HEAP_FOR_BODIES, ...execArgv],
     env: {
       ...process.env,
       NODE_OPTIONS: '--disable-warning=ExperimentalWarning',

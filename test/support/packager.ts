@@ -11,6 +11,8 @@ import type { PlaylistEntry } from './packager-playlist.ts';
 export interface SourceSegment extends Omit<PlaylistEntry, 'name'> {
   /** File with the segment's bytes. */
   readonly path: string;
+  /** The same bytes, where they are in memory already. */
+  readonly bytes?: Uint8Array;
 }
 
 /** Where the packager writes: the folder of one stream key. */
@@ -87,7 +89,11 @@ async function carryOutStep(step: PackagerStep, { store, segments }: StartPackag
     case 'segment': {
       const source = segments[step.index];
       if (source === undefined) throw new Error(`The plan names segment ${step.index}, which there is not`);
-      return store.put(step.name, damagedBytes(await readFile(source.path), step.damage), SEGMENT_TYPE);
+      return store.put(
+        step.name,
+        damagedBytes(source.bytes ?? (await readFile(source.path)), step.damage),
+        SEGMENT_TYPE,
+      );
     }
     case 'playlist':
       return store.put(step.name, step.body, PLAYLIST_TYPE);
