@@ -3,8 +3,8 @@
  * itself takes as little of the machine as it can. Bodies are not signed, as over TLS; a real packager's SDK costs more.
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { encodeKey, signRequest } from '../../lib/storage/signature-v4.ts';
 import type { PackagerStore, S3Address } from '../support/packager.ts';
+import { encodeKey, signRequest } from './signature.ts';
 
 const BUCKET = 'live-segments';
 const ATTEMPTS = 3;
@@ -36,7 +36,7 @@ export function openLoadStore(address: S3Address): LoadStore {
     const host = `${hostname}:${port}`;
     const headers = signRequest(
       {
-        ...{ method, path, query: {}, payloadHash: 'UNSIGNED-PAYLOAD' },
+        ...{ method, path },
         headers: { host, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
       },
       address,
