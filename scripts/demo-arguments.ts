@@ -8,10 +8,13 @@ export interface DemoArguments {
   readonly seconds: number;
   /** Push a given file or folder as slowly as it plays, not as fast as a demo wants. */
   readonly realtime: boolean;
+  /** Publish the test picture over RTMP to a real nginx, instead of pushing segments. */
+  readonly rtmp: boolean;
 }
 
 export const DEMO_USAGE = `npm run demo                      records a live test stream of 20 s and checks the result
 npm run demo -- FILE_OR_FOLDER    the same with any video file, or a folder of HLS, as the stream
+npm run demo -- --rtmp            the test stream over RTMP: ffmpeg, nginx-rtmp, its hooks, the uploader
   --seconds N    length of the test stream (4 to 600)
   --realtime     push FILE_OR_FOLDER in real time`;
 
@@ -44,7 +47,9 @@ export function parseDemoArguments(words: readonly string[]): ParsedArguments {
   if (seconds < 4 || seconds > 600) return wrong('--seconds must be from 4 to 600');
   if (input !== undefined && values.seconds !== undefined) return wrong('--seconds is the length of the test stream');
   if (input === undefined && values.realtime) return wrong('--realtime needs a file or folder');
-  return { kind: 'run', options: { input, seconds, realtime: values.realtime ?? false } };
+  if (input !== undefined && values.rtmp) return wrong('--rtmp publishes the test stream');
+  const { realtime = false, rtmp = false } = values;
+  return { kind: 'run', options: { input, seconds, realtime, rtmp } };
 }
 
 function parse(words: readonly string[]) {
@@ -54,6 +59,7 @@ function parse(words: readonly string[]) {
     options: {
       seconds: { type: 'string' },
       realtime: { type: 'boolean' },
+      rtmp: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });

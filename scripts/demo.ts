@@ -10,16 +10,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findFfmpeg } from '../lib/ffmpeg/find.ts';
 import { packagerS3Client, s3PackagerStore } from '../test/support/packager.ts';
 import { StreamSourceError } from '../test/support/packager-source.ts';
+import { NGINX_MISSING } from '../test/support/servers/nginx-rtmp.ts';
 import type { Stream } from '../test/support/stream-service.ts';
 import { waitFor } from '../test/support/wait.ts';
 import { DEMO_USAGE, type DemoArguments, oneLine, parseDemoArguments } from './demo-arguments.ts';
 import { judge } from './demo-check.ts';
+import { openRtmp, rtmpStreamId } from './demo-rtmp.ts';
 import { type DemoService, openService } from './demo-service.ts';
 import { type DemoStream, prepareStream } from './demo-stream.ts';
 import { countStaged, download, findRecording, lastComplaints, type RecordingAnswer } from './demo-watch.ts';
 
 /** What a user can mend: said in one line, without a stack. */
 class DemoProblem extends Error {}
+
+type Broadcast = Pick<Stream, 'stream_id'>;
 
 const KEEP_IN = '.data/demo';
 const LOOK_EVERY_MS = 500;
@@ -40,7 +44,9 @@ async function run(options: DemoArguments, scratch: string, signal: AbortSignal)
   console.log(`\nRecording Service demo: ${oneLine(stream.description)}\n`);
   await using service = await openService(join(scratch, 'service'), say);
   try {
-    return await record(service, stream, signal);
+    return options.rtmp
+      ? await recordOverRtmp(service, options.seconds, ffmpeg.path, scratch, signal)
+      : await record(service, stream, signal);
   } catch (error) {
     for (const complaint of signal.aborted ? [] : lastComplaints(service.log)) console.error(`  ${oneLine(complaint)}`);
     throw error;
@@ -53,6 +59,43 @@ async function record(service: DemoService, stream: DemoStream, signal: AbortSig
   const recording = await awaitCompletion(service, broadcast, signal);
   const finishMs = performance.now() - endedAt;
   say(`✅ ${recording.status}, ${(finishMs / 1000).toFixed(2)} s after stream.ended`);
+  return report(service, stream, recording, finishMs);
+}
+
+/** The same from a streaming server: it tells of start and end itself, and the uploader pushes what it writes. */
+async function recordOverRtmp(
+  service: DemoService,
+  seconds: number,
+  ffmpegPath: string,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await using rtmp = await openRtmp(service, ffmpegPath, join(scratch, 'rtmp'));
+  if (!rtmp) throw new DemoProblem(NGINX_MISSING);
+  signal.throwIfAborted();
+  const streamKey = `demo-${randomUUID().slice(0, 8)}`;
+  const broadcast = { stream_id: rtmpStreamId(streamKey) };
+  say(`🔴 publishing to ${rtmp.server.url}/${streamKey}; nginx tells the service`);
+  const watching = new AbortController();
+  const progress = {
+    get segments() {
+      return rtmp.uploaded.size;
+    },
+    mediaMs: null,
+  };
+  const watched = watch(service, broadcast, progress, watching.signal);
+  const problem = await rtmp.publish(streamKey, seconds, signal);
+  const endedAt = performance.now();
+  signal.throwIfAborted();
+  if (problem !== '') throw new DemoProblem(`The publisher failed: ${oneLine(problem)}`);
+  say('⏹  the publisher is done; nginx closes its last segment');
+  const recording = await awaitCompletion(service, broadcast, signal).finally(async () => {
+    watching.abort();
+    await watched;
+  });
+  const finishMs = performance.now() - endedAt;
+  say(`✅ ${recording.status}, ${(finishMs / 1000).toFixed(2)} s after the publisher`);
+  const stream = { files: () => rtmp.files(streamKey), hasDiscontinuity: false };
   return report(service, stream, recording, finishMs);
 }
 
@@ -96,14 +139,15 @@ function requireAccepted(service: DemoService): void {
 
 interface Pushed {
   readonly segments: number;
-  readonly mediaMs: number;
+  /** Null where nobody counts it. */
+  readonly mediaMs: number | null;
 }
 
 const told = ({ segments, mediaMs }: Pushed) =>
-  `${segments} ${segments === 1 ? 'segment' : 'segments'} (${(mediaMs / 1000).toFixed(0)} s)`;
+  `${segments} ${segments === 1 ? 'segment' : 'segments'}${mediaMs === null ? '' : ` (${(mediaMs / 1000).toFixed(0)} s)`}`;
 
 /** One line whenever something has changed. */
-async function watch(service: DemoService, broadcast: Stream, progress: Pushed, signal: AbortSignal): Promise<void> {
+async function watch(service: DemoService, broadcast: Broadcast, progress: Pushed, signal: AbortSignal): Promise<void> {
   let shown = '';
   while (!signal.aborted) {
     const recording = await findRecording(service.url, broadcast.stream_id).catch(() => undefined);
@@ -116,7 +160,11 @@ async function watch(service: DemoService, broadcast: Stream, progress: Pushed, 
   }
 }
 
-async function awaitCompletion(service: DemoService, broadcast: Stream, signal: AbortSignal): Promise<RecordingAnswer> {
+async function awaitCompletion(
+  service: DemoService,
+  broadcast: Broadcast,
+  signal: AbortSignal,
+): Promise<RecordingAnswer> {
   const finished = await waitFor(
     'the recording is completed',
     async () => {
@@ -133,7 +181,7 @@ async function awaitCompletion(service: DemoService, broadcast: Stream, signal: 
 
 async function report(
   service: DemoService,
-  stream: DemoStream,
+  stream: Pick<DemoStream, 'files' | 'hasDiscontinuity'>,
   recording: RecordingAnswer,
   finishMs: number,
 ): Promise<boolean> {
@@ -159,7 +207,7 @@ async function report(
     },
     { name: 'copy', says: relative(process.cwd(), copy), ok: true },
     ...findings,
-    { name: 'finished', says: `${(finishMs / 1000).toFixed(2)} s after stream.ended`, ok: true },
+    { name: 'finished', says: `${(finishMs / 1000).toFixed(2)} s after the end`, ok: true },
   ];
   console.log();
   for (const { name, says, ok } of rows) console.log(`  ${ok ? ' ' : '✗'} ${name.padEnd(10)} ${says}`);

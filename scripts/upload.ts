@@ -67,9 +67,14 @@ async function main(): Promise<void> {
 
 await main().catch((error: unknown) => {
   const known = error instanceof ConfigInvalid || error instanceof SecretUnavailable || isFileError(error);
-  console.error(known ? (error as Error).message : error);
+  console.error(known ? `${(error as Error).message}${hint(error)}` : error);
   process.exitCode = known ? 2 : 1;
 });
+
+function hint(error: unknown): string {
+  const isDenied = ['EACCES', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+  return isDenied ? '. The list of uploaded files is kept in the folder; --state FILE puts it elsewhere' : '';
+}
 
 /** `ENOENT: no such file or directory, realpath '/var/lib/hls'` says all that there is to say. */
 function isFileError(error: unknown): boolean {

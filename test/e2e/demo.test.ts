@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeHls } from '../support/media/index.ts';
+import { findNginxRtmp } from '../support/servers/nginx-rtmp.ts';
 import { waitFor } from '../support/wait.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -29,6 +30,9 @@ function runDemo(
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
 }
 
+/** nginx-rtmp.test.ts says where it is missing. */
+const overRtmp = (await findNginxRtmp()) ? it : it.skip;
+
 describe('the demo', () => {
   it('records a live test stream and finds the file right', async () => {
     const { code, output } = await runDemo(['--seconds', '4']);
@@ -46,6 +50,12 @@ describe('the demo', () => {
     const { code, output } = await runDemo([dir]);
     expect(output).toContain('All is right.');
     expect(code).toBe(0);
+  });
+
+  overRtmp('records what is published to nginx over RTMP', async () => {
+    const { code, output } = await runDemo(['--rtmp', '--seconds', '6']);
+    expect(output).toMatch(/packets +(\d+) of \1 equal to a single-pass remux/);
+    expect([code, output.includes('All is right.')]).toEqual([0, true]);
   });
 
   it('stops all that it started at Ctrl-C', async () => {

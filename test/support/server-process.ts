@@ -8,6 +8,8 @@ export interface ServerCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** For servers that leave files where they run. */
+  readonly cwd?: string;
   /** What shows that it is ready: a URL that answers 200, or a port of loopback that takes connections. */
   readonly ready: { readonly url: string } | { readonly port: number };
 }
@@ -27,6 +29,7 @@ export async function startServerProcess(command: ServerCommand): Promise<Server
   const child = spawn(command.file, command.args, {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...command.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {

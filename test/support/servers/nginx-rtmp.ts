@@ -2,25 +2,18 @@
  * A real nginx with its RTMP module, as Debian packages it: examples/nginx-rtmp.conf on free ports of loopback, in the
  * foreground, with a folder of its own. Tests and the demo use the same file that people copy.
  */
-import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { freePort } from '../../../localstack/ports.ts';
 import { type ServerProcess, startServerProcess } from '../server-process.ts';
-
-export interface NginxRtmp {
-  /** `rtmp://127.0.0.1:1935/live`; a stream's key follows a slash. */
-  readonly url: string;
-  /** What nginx writes into, `{stream_key}/{n}.ts`. */
-  readonly hlsFolder: string;
-  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-}
+import { readExample } from './example-config.ts';
+import type { RtmpServer } from './rtmp-server.ts';
 
 interface Installed {
   readonly binary: string;
   readonly module: string;
 }
 
-const EXAMPLE = join(import.meta.dirname, '../../../examples/nginx-rtmp.conf');
 const MODULE_FOLDERS = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib64/nginx/modules'];
 
 export const NGINX_MISSING = 'nginx with its RTMP module is not installed (Debian: apt-get install libnginx-mod-rtmp)';
@@ -45,22 +38,21 @@ async function firstReadable(paths: readonly string[]): Promise<string | undefin
 }
 
 /** @param hooksUrl where it tells of publishers, with the token */
-export async function startNginxRtmp(installed: Installed, folder: string, hooksUrl: string): Promise<NginxRtmp> {
+export async function startNginxRtmp(installed: Installed, folder: string, hooksUrl: string): Promise<RtmpServer> {
   const port = await freePort();
   const hlsFolder = join(folder, 'hls');
   await mkdir(hlsFolder, { recursive: true });
   const file = join(folder, 'nginx.conf');
-  const example = await readFile(EXAMPLE, 'utf8');
-  const config = replaceAll(example, [
-    ['/usr/lib/nginx/modules/ngx_rtmp_module.so', installed.module],
+  const config = await readExample('nginx-rtmp.conf', {
+    '/usr/lib/nginx/modules/ngx_rtmp_module.so': installed.module,
     // One process, which keeps its user and stays in the foreground.
-    ['user www-data;', 'daemon off; master_process off;'],
-    ['/var/log/nginx/rtmp.log notice', `${join(folder, 'error.log')} info`],
-    ['/run/nginx-rtmp.pid', join(folder, 'nginx.pid')],
-    ['listen 1935', `listen 127.0.0.1:${port}`],
-    ['hls_path /var/lib/hls', `hls_path ${hlsFolder}`],
-    ['http://127.0.0.1:8083/hooks/nginx-rtmp?token=change-this-token', hooksUrl],
-  ]);
+    'user www-data;': 'daemon off; master_process off;',
+    '/var/log/nginx/rtmp.log notice': `${join(folder, 'error.log')} info`,
+    '/run/nginx-rtmp.pid': join(folder, 'nginx.pid'),
+    'listen 1935': `listen 127.0.0.1:${port}`,
+    'hls_path /var/lib/hls': `hls_path ${hlsFolder}`,
+    'http://127.0.0.1:8083/hooks/nginx-rtmp?token=change-this-token': hooksUrl,
+  });
   await writeFile(file, config);
   const running: ServerProcess = await startServerProcess({
     file: installed.binary,
@@ -69,12 +61,4 @@ export async function startNginxRtmp(installed: Installed, folder: string, hooks
     ready: { port },
   });
   return { url: `rtmp://127.0.0.1:${port}/live`, hlsFolder, stop: (signal) => running.stop(signal) };
-}
-
-/** An example that no longer has what is replaced here would be started as it stands: on port 1935. */
-function replaceAll(text: string, replacements: readonly (readonly [string, string])[]): string {
-  return replacements.reduce((rest, [part, by]) => {
-    if (!rest.includes(part)) throw new Error(`${EXAMPLE} has no "${part}"`);
-    return rest.replaceAll(part, () => by);
-  }, text);
 }
