@@ -11,7 +11,8 @@ export interface CheckOptions {
   /** Of a failure that was printed: plays that one schedule alone. */
   readonly path?: string;
   readonly onPlayed?: (calls: number) => void;
-  /** Plays a schedule another way than with synthetic media. */
+  /** Other schedules than all, or played another way than with synthetic media. */
+  readonly arbitrary?: fc.Arbitrary<Schedule>;
   readonly play?: typeof playSchedule;
 }
 
@@ -22,8 +23,8 @@ export interface CheckFailure {
 
 /** Null where no schedule shows a difference. */
 export async function checkSchedules(bench: Bench, options: CheckOptions): Promise<CheckFailure | null> {
-  const { schedules, seed, path, onPlayed, play = playSchedule } = options;
-  const property = fc.asyncProperty(scheduleArbitrary, async (schedule) => {
+  const { schedules, seed, path, onPlayed, arbitrary = scheduleArbitrary, play = playSchedule } = options;
+  const property = fc.asyncProperty(arbitrary, async (schedule) => {
     const { differences, calls } = await play(bench, schedule);
     onPlayed?.(calls);
     if (differences.length > 0) throw new Error(differences.join('\n'));

@@ -1,6 +1,7 @@
 /** A schedule in words, as a person who has to find its fault wants to read it. */
 import type { BroadcastPlan, Schedule, SegmentPlan } from './schedule.ts';
 import { START_MS, writeScript } from './script.ts';
+import { writeSegment } from './synthetic-segment.ts';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
@@ -21,7 +22,7 @@ export function describeSchedule(schedule: Schedule): string {
 }
 
 function describeBroadcasts(schedule: Schedule, plans: readonly BroadcastPlan[]): string[] {
-  const { broadcasts } = writeScript(schedule);
+  const { broadcasts } = writeScript(schedule, writeSegment);
   return plans.flatMap((plan, number) => {
     const truth = broadcasts[number];
     const from = seconds((truth?.startMs ?? 0) - START_MS);

@@ -64,7 +64,8 @@ export async function judge(world: World, bench: Bench, phase: Phase): Promise<D
   return differences;
 }
 
-async function judgeRows(bench: Bench, say: (text: string) => void): Promise<void> {
+/** No recording is on its way any more, and nobody holds one. */
+export async function judgeRows(bench: Bench, say: (text: string) => void): Promise<void> {
   const { rows } = await bench.db.query<{ id: string; text: string }>(
     `SELECT id, concat_ws(' ', status, 'lease ' || lease_until, 'upload ' || upload_id, 'attempt ' || next_attempt_at) AS text
        FROM recordings WHERE status IN ('recording', 'processing') OR lease_token IS NOT NULL OR lease_until IS NOT NULL
@@ -251,7 +252,8 @@ function judgeVersions(world: World, recordings: readonly Recording[], say: (tex
   }
 }
 
-async function judgeCleaned(
+/** Nothing is left of what was on its way. */
+export async function judgeCleaned(
   world: World,
   recordings: readonly Recording[],
   say: (text: string) => void,

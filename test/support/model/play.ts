@@ -10,7 +10,7 @@ import type { Schedule } from './schedule.ts';
 import { START_MS } from './script.ts';
 import { syntheticMedia } from './synthetic-media.ts';
 import { writeSegment } from './synthetic-segment.ts';
-import { World } from './world.ts';
+import { type Footage, World } from './world.ts';
 
 const TICK_MS = 10_000;
 /** When nothing is left to do this long after the last fault, something is stuck. */
@@ -27,10 +27,24 @@ export interface Played {
   readonly statuses: readonly string[];
 }
 
-export async function playSchedule(bench: Bench, schedule: Schedule, tell?: (line: string) => void): Promise<Played> {
+/** Segments that tell by themselves what a file holds, and are made and joined at next to no cost. */
+const SYNTHETIC: Footage = {
+  media: syntheticMedia,
+  ffmpegPath: 'ffmpeg',
+  segmentBytes: 1128,
+  make: writeSegment,
+  judge,
+};
+
+/** Plays one schedule; `tell` hears every step. */
+export async function playSchedule(
+  bench: Bench,
+  schedule: Schedule,
+  tell?: (line: string) => void,
+  footage = SYNTHETIC,
+): Promise<Played> {
   await bench.empty();
-  const partBytes = schedule.settings.partSegments * writeSegment('b0.s0.0', 0).length;
-  const world = new World(bench, schedule, syntheticMedia, partBytes, tell);
+  const world = new World(bench, schedule, footage, tell);
   const { simulation, script } = world;
   const recordings = new RecordingRepository(bench.db);
   const differences: Difference[] = [];
@@ -48,7 +62,7 @@ export async function playSchedule(bench: Bench, schedule: Schedule, tell?: (lin
   }
   if (retried > 0) await settle(world, recordings, simulation.nowMs);
   await world.noteHeard();
-  differences.push(...(await judge(world, bench, 'finished')));
+  differences.push(...(await footage.judge(world, bench, 'finished')));
   const endMs = simulation.nowMs;
   for (const later of [STAGING_MS, ORPHANS_MS, LAST_MESSAGE_MS]) {
     // Healing of orphans comes with the full ten minutes.
@@ -56,7 +70,7 @@ export async function playSchedule(bench: Bench, schedule: Schedule, tell?: (lin
     world.tickAt(at + 1000);
     await simulation.runUntil(at + TICK_MS);
   }
-  differences.push(...(await judge(world, bench, 'cleaned')));
+  differences.push(...(await footage.judge(world, bench, 'cleaned')));
   const all = await recordings.list({ limit: 100 });
   return { differences, calls: simulation.calls, statuses: all.map((one) => one.status) };
 }

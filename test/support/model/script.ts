@@ -4,7 +4,7 @@
  */
 import { LivePlaylist } from '../packager-playlist.ts';
 import type { BroadcastPlan, Schedule, SegmentPlan } from './schedule.ts';
-import { SEGMENT_90K, SEGMENT_MS, truncateSegment, writeSegment } from './synthetic-segment.ts';
+import { SEGMENT_90K, SEGMENT_MS, truncateSegment } from './synthetic-segment.ts';
 
 export const STREAM_KEY = 'thekey';
 export const START_MS = Date.UTC(2026, 0, 1, 12);
@@ -59,8 +59,11 @@ export interface Script {
   readonly lastMs: number;
 }
 
-export function writeScript(schedule: Schedule): Script {
-  const writer = new ScriptWriter(schedule);
+/** The bytes of a segment: which one it is, where its clock stands, and its place among those of its encoder. */
+export type MakeSegment = (id: string, first90k: number, index: number) => Uint8Array;
+
+export function writeScript(schedule: Schedule, make: MakeSegment): Script {
+  const writer = new ScriptWriter(schedule, make);
   for (const plan of schedule.broadcasts) writer.broadcast(plan);
   return writer.finish();
 }
@@ -72,14 +75,16 @@ interface UploadLimits {
 
 class ScriptWriter {
   readonly #schedule: Schedule;
+  readonly #make: MakeSegment;
   readonly #broadcasts: TrueBroadcast[] = [];
   readonly #events: ScriptEvent[] = [];
   #at = START_MS + FIRST_BROADCAST_MS;
   #place = 0;
   #clocks = 0;
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, make: MakeSegment) {
     this.#schedule = schedule;
+    this.#make = make;
   }
 
   broadcast(plan: BroadcastPlan): void {
@@ -122,7 +127,7 @@ class ScriptWriter {
       for (const [index, one] of plans.entries()) {
         const key = `${STREAM_KEY}/segment_${String(number).padStart(3, '0')}.ts`;
         const id = `b${broadcast}.s${session}.${index}`;
-        const bytes = writeSegment(id, next90k);
+        const bytes = this.#make(id, next90k, index);
         this.#at += SEGMENT_MS;
         const isLast = session === plan.sessions.length - 1 && index === plans.length - 1;
         // Encoders that begin alike make segments that fit each other: then only their order in time tells them apart.

@@ -19,7 +19,7 @@ import type { Bench } from './bench.ts';
 import type { Invocation } from './invocation.ts';
 import { MemoryStore, type StoredObject } from './memory-store.ts';
 import { type Host, MOST_SKEW_MS, type Schedule } from './schedule.ts';
-import { type Script, type ScriptEvent, START_MS, STREAM_KEY, writeScript } from './script.ts';
+import { type MakeSegment, type Script, type ScriptEvent, START_MS, STREAM_KEY, writeScript } from './script.ts';
 import { LockAwareRunner, simulateDatabase } from './simulated-database.ts';
 import { SimulatedQueues } from './simulated-queues.ts';
 import { Simulation } from './simulation.ts';
@@ -36,6 +36,16 @@ export interface WrittenFile {
   readonly atMs: number;
 }
 
+/** What the segments are made of, what joins them, and who looks at the result. */
+export interface Footage {
+  readonly media: MediaEngine;
+  readonly ffmpegPath: string;
+  /** Of a usual segment: parts are counted in segments. */
+  readonly segmentBytes: number;
+  readonly make: MakeSegment;
+  readonly judge: (world: World, bench: Bench, phase: 'finished' | 'cleaned') => Promise<string[]>;
+}
+
 export class World {
   readonly schedule: Schedule;
   readonly script: Script;
@@ -46,18 +56,18 @@ export class World {
   readonly startsHeard = new Map<number, number>();
   readonly endsHeard = new Map<number, number>();
   readonly #bench: Bench;
-  readonly #media: MediaEngine;
+  readonly #footage: Footage;
   readonly #queues: SimulatedQueues;
   readonly #runner: LockAwareRunner;
   readonly #config: RecordingContext['config'];
   #ids = 0;
 
-  constructor(bench: Bench, schedule: Schedule, media: MediaEngine, partBytes: number, tell?: (line: string) => void) {
+  constructor(bench: Bench, schedule: Schedule, footage: Footage, tell?: (line: string) => void) {
     this.schedule = schedule;
-    this.script = writeScript(schedule);
+    this.script = writeScript(schedule, footage.make);
     this.#bench = bench;
-    this.#media = media;
-    this.#config = bench.configFor(schedule.settings, partBytes);
+    this.#footage = footage;
+    this.#config = bench.configFor(schedule.settings, schedule.settings.partSegments * footage.segmentBytes);
     this.#runner = new LockAwareRunner(bench.monitor);
     this.simulation = new Simulation({
       startMs: START_MS,
@@ -241,12 +251,12 @@ export class World {
         this.#ids += 1;
         return `00000000-0000-4000-8000-${String(this.#ids).padStart(12, '0')}`;
       },
-      // The monitor wants it for pictures alone, and synthetic segments show none.
+      // The monitor wants it for pictures alone.
       ffmpeg: async () => {
         if (host !== 'finalizer') throw new FfmpegMissing([]);
-        return { path: 'ffmpeg', version: 'simulated', source: 'simulation' };
+        return { path: this.#footage.ffmpegPath, version: 'simulated', source: 'simulation' };
       },
-      media: simulateMedia(this.#media, simulation, invocation),
+      media: simulateMedia(this.#footage.media, simulation, invocation),
     });
   }
 }
