@@ -9,7 +9,7 @@ import { assignSegment, type Candidate } from '../capture/broadcast.ts';
 import { SegmentNoProgramError, SegmentRejected } from '../capture/errors.ts';
 import { type ObjectKey, parseObjectKey } from '../capture/segment-name.ts';
 import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
-import { ObjectMissing } from '../storage/errors.ts';
+import { ObjectMissing, ObjectTooLarge } from '../storage/errors.ts';
 import { stagedSegmentKey } from '../storage/keys.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
 import { SpareMemory } from '../storage/spare-memory.ts';
@@ -17,6 +17,12 @@ import { nowOf, type RecordingContext } from './context.ts';
 import { capturesSinceMs, type Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
 import { type AddedSegment, isSameWrite, type SegmentState } from './segment-repository.ts';
+
+/**
+ * Ten seconds of 100 Mbit/s. One object of any size in the bucket must not take down the function that looks at it, and
+ * with it the recordings of all others.
+ */
+const MAX_SEGMENT_BYTES = 128 * 1024 * 1024;
 
 type SegmentKey = Extract<ObjectKey, { kind: 'segment' }>;
 
@@ -41,16 +47,11 @@ export async function captureSegment(
   if (candidates.length === 0) return { kind: 'ignored', why: 'no recording of this stream key takes segments' };
   context.logger.info({ recording_id: candidates.at(-1)?.id }, `📥 Downloading segment: ${parsed.name}`);
   const memory = spare.take();
-  let fetched: FetchedObject;
-  try {
-    fetched = await context.store.get(context.config.LIVE_BUCKET, key, context.config.SEGMENT_DOWNLOAD_TIMEOUT, memory);
-  } catch (error) {
-    if (error instanceof ObjectMissing) return { kind: 'absent' };
-    throw error;
-  }
-  const outcome = await keep(context, candidates, parsed, key, fetched);
+  const found = await fetch(context, key, memory);
+  if (!found) return { kind: 'absent' };
+  const outcome = await keep(context, candidates, parsed, key, found);
   // Not after an error: a request that was given up may still hold it.
-  spare.giveBack(memory, fetched.bytes.length);
+  spare.giveBack(memory, found.fetched.bytes.length);
   return outcome;
 }
 
@@ -61,9 +62,9 @@ async function keep(
   candidates: readonly Recording[],
   parsed: SegmentKey,
   key: string,
-  fetched: FetchedObject,
+  { fetched, refusal }: Found,
 ): Promise<CaptureOutcome> {
-  const verdict = await judge(context, candidates, fetched.bytes);
+  const verdict = refusal ?? (await judge(context, candidates, fetched.bytes));
   const owner = await findOwner(context, candidates, parsed, key, fetched, verdict.probe);
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
   // In the ledger already: nothing came, and what counts from the last segment does not begin again.
@@ -71,6 +72,26 @@ async function keep(
   const added = await store(context, owner.recordingId, parsed, key, fetched, verdict);
   if (added) await afterCapture(context, owner.recordingId, added, verdict, parsed);
   return { kind: 'stored', recordingId: owner.recordingId, state: added?.state ?? null };
+}
+
+interface Found {
+  readonly fetched: FetchedObject;
+  /** Where it is none that can be looked at. */
+  readonly refusal?: Verdict;
+}
+
+/** Null where there is no such object. Its bytes may lie in `memory`. */
+async function fetch(context: RecordingContext, key: string, memory: Uint8Array | undefined): Promise<Found | null> {
+  const { LIVE_BUCKET, SEGMENT_DOWNLOAD_TIMEOUT } = context.config;
+  try {
+    const fetched = await context.store.get(LIVE_BUCKET, key, SEGMENT_DOWNLOAD_TIMEOUT, memory, MAX_SEGMENT_BYTES);
+    return { fetched };
+  } catch (error) {
+    if (error instanceof ObjectMissing) return null;
+    if (!(error instanceof ObjectTooLarge)) throw error;
+    const refusal = { probe: null, keep: new Uint8Array(), reason: `SEGMENT_TOO_LARGE: ${error.message}` };
+    return { fetched: error.object, refusal };
+  }
 }
 
 interface Verdict {

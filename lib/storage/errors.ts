@@ -1,5 +1,6 @@
 /** What can go wrong with the object store, in the service's own terms; `translateS3Error` is the only place that reads S3's. */
 import { ServiceError } from '../platform/errors.ts';
+import type { FetchedObject } from './object-store.ts';
 
 /** The store cannot be reached, is overloaded, or did not answer in time. */
 export class StorageUnavailable extends ServiceError {
@@ -23,6 +24,18 @@ export class BucketMissing extends ServiceError {
 export class ObjectMissing extends ServiceError {
   readonly code = 'OBJECT_MISSING';
   readonly retryable = true;
+}
+
+/** The object has more bytes than may be read into memory; `object` is what is known of it, without its bytes. */
+export class ObjectTooLarge extends ServiceError {
+  readonly code = 'OBJECT_TOO_LARGE';
+  readonly retryable = false;
+  readonly object: FetchedObject;
+
+  constructor(message: string, object: FetchedObject) {
+    super(message);
+    this.object = object;
+  }
 }
 
 /** The multipart upload does not exist (any more): completed by somebody, aborted, or swept by the store. */

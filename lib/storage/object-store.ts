@@ -20,7 +20,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Config } from '../platform/config.ts';
-import { ObjectMissing, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
+import { ObjectMissing, ObjectTooLarge, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
 import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
 
 /** One object of a listing; `etag` without quotes, `modifiedAtMs` by the store's clock. */
@@ -68,9 +68,9 @@ export interface ObjectStore {
   ): Promise<{ objects: ListedObject[]; next: string | null }>;
   /**
    * The whole object in memory; `timeoutMs` covers connecting and the whole body. Where it fits into `memory`, its bytes
-   * may be written there. @throws {ObjectMissing}
+   * may be written there. @throws {ObjectMissing} {ObjectTooLarge} where it has more than `maxBytes`
    */
-  get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject>;
+  get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array, maxBytes?: number): Promise<FetchedObject>;
   /** The object as a stream, optionally a range (both ends inclusive). @throws {ObjectMissing} */
   stream(bucket: string, key: string, range?: { first: number; last: number }): Promise<Readable>;
   put(
@@ -194,24 +194,34 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  get(bucket: string, key: string, timeoutMs: number, memory?: Uint8Array): Promise<FetchedObject> {
+  get(
+    bucket: string,
+    key: string,
+    timeoutMs: number,
+    memory?: Uint8Array,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<FetchedObject> {
     return this.#translate(`GetObject ${bucket}`, async () => {
       const abortSignal = AbortSignal.timeout(timeoutMs);
       try {
         const { headers, body } = await this.#requests.send({ method: 'GET', bucket, key, abortSignal });
         const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
-        const bytes = await readAll(body, abortSignal, length, memory);
-        if (length !== undefined && bytes.length !== length)
+        const isTooLarge = length !== undefined && length > maxBytes;
+        if (isTooLarge) body.destroy();
+        const bytes = isTooLarge ? new Uint8Array() : await readAll(body, abortSignal, length, memory);
+        if (!isTooLarge && length !== undefined && bytes.length !== length)
           throw new StorageUnavailable(`GetObject ${bucket}: body ended after ${bytes.length} of ${length} bytes`);
         const modifiedAtMs = Date.parse(headers['last-modified'] ?? '');
         const date = Date.parse(headers.date ?? '');
-        return {
+        const fetched = {
           bytes,
           etag: unquote(headers.etag),
           modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
           clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
           writtenAtMs: readTime(headers[WRITTEN_AT]),
         };
+        if (isTooLarge) throw new ObjectTooLarge(`${length} bytes, at most ${maxBytes} are read at once`, fetched);
+        return fetched;
       } catch (error) {
         if (abortSignal.aborted)
           throw new StorageUnavailable(`GetObject ${bucket}: no whole answer within ${timeoutMs} ms`, { cause: error });
