@@ -145,27 +145,44 @@ export interface Recorder {
   readonly call: Caller;
   /** A folder of the test's own. */
   readonly dir: string;
-  stop(): Promise<void>;
 }
 
-/** Back ends, the segments of a stream of that shape, and the routes to call. */
-export async function startRecorder(
-  routes: readonly HttpRoute<RecordingContext>[],
-  shape: StreamShape,
-): Promise<Recorder> {
+/** Back ends, the segments of a stream of that shape, and the routes to call: there before the first test of the file. */
+export function useRecorder(routes: readonly HttpRoute<RecordingContext>[], shape: StreamShape): Recorder {
+  let started: (Recorder & { stop(): Promise<void> }) | undefined;
+  const recorder = () => {
+    if (!started) throw new Error('the recorder is there once the tests run');
+    return started;
+  };
+  beforeAll(async () => {
+    started = await startRecorder(routes, shape);
+  });
+  afterAll(() => started?.stop());
+  return {
+    get harness() {
+      return recorder().harness;
+    },
+    get hls() {
+      return recorder().hls;
+    },
+    get dir() {
+      return recorder().dir;
+    },
+    get call() {
+      return recorder().call;
+    },
+  };
+}
+
+async function startRecorder(routes: readonly HttpRoute<RecordingContext>[], shape: StreamShape) {
   const [harness, hls, dir] = await Promise.all([
     startHarness(),
     makeHls(shape),
     mkdtemp(join(tmpdir(), 'recorder-test-')),
   ]);
-  return {
-    harness,
-    hls,
-    dir,
-    call: callerOf(routes, harness.context),
-    stop: async () => {
-      await harness.stop();
-      await rm(dir, { recursive: true });
-    },
+  const stop = async () => {
+    await harness.stop();
+    await rm(dir, { recursive: true });
   };
+  return { harness, hls, dir, call: callerOf(routes, harness.context), stop };
 }

@@ -10,23 +10,17 @@ import {
   finishedRecording,
   type LiveRecording,
   objectBytes,
-  type Recorder,
-  startRecorder,
   startRecording,
+  useRecorder,
 } from '../../support/recorded.ts';
 
-let at: Recorder;
-
-beforeAll(async () => {
-  at = await startRecorder(routes, {
-    seconds: 20,
-    segmentSeconds: 2,
-    fps: '30000/1001',
-    bframes: 2,
-    audio: [{ codec: 'aac' }],
-  });
+const at = useRecorder(routes, {
+  seconds: 20,
+  segmentSeconds: 2,
+  fps: '30000/1001',
+  bframes: 2,
+  audio: [{ codec: 'aac' }],
 });
-afterAll(() => at.stop());
 
 async function clip(id: string, body: unknown) {
   const answer = await at.call('POST', `/recording/${id}/clips`, { body });

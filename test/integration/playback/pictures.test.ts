@@ -5,26 +5,15 @@ import { routes } from '../../../functions/pictures.ts';
 import { makePosters } from '../../../lib/recordings/poster.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { ffmpeg, fullDecode, makeHls, packets } from '../../support/media/index.ts';
-import {
-  finishedRecording,
-  objectBytes,
-  type Recorder,
-  startRecorder,
-  startRecording,
-} from '../../support/recorded.ts';
+import { finishedRecording, objectBytes, startRecording, useRecorder } from '../../support/recorded.ts';
 
-let at: Recorder;
-
-beforeAll(async () => {
-  at = await startRecorder(routes, {
-    seconds: 12,
-    segmentSeconds: 2,
-    fps: '25',
-    bframes: 2,
-    audio: [{ codec: 'aac' }],
-  });
+const at = useRecorder(routes, {
+  seconds: 12,
+  segmentSeconds: 2,
+  fps: '25',
+  bframes: 2,
+  audio: [{ codec: 'aac' }],
 });
-afterAll(() => at.stop());
 
 /** All pictures that are due now, whatever the pause between two looks. */
 async function makeAll(): Promise<void> {

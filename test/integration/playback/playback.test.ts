@@ -9,24 +9,18 @@ import {
   finishedRecording,
   type LiveRecording,
   objectBytes,
-  type Recorder,
-  startRecorder,
   startRecording,
+  useRecorder,
 } from '../../support/recorded.ts';
 import { startHarness } from '../../support/service-harness.ts';
 
-let at: Recorder;
-
-beforeAll(async () => {
-  at = await startRecorder(routes, {
-    seconds: 12,
-    segmentSeconds: 2,
-    fps: '30000/1001',
-    bframes: 2,
-    audio: [{ codec: 'aac' }],
-  });
+const at = useRecorder(routes, {
+  seconds: 12,
+  segmentSeconds: 2,
+  fps: '30000/1001',
+  bframes: 2,
+  audio: [{ codec: 'aac' }],
 });
-afterAll(() => at.stop());
 
 interface Line {
   readonly uri: string;

@@ -89,6 +89,8 @@ function start(failing: Invoke, service: () => RecordingContext): void {
   });
 }
 
+const dies: Invoke = () => Promise.reject(new Error('the function died'));
+
 const sendJob = (recordingId: string, id: string) =>
   client.send(
     new SendMessageCommand({
@@ -99,15 +101,8 @@ const sendJob = (recordingId: string, id: string) =>
     }),
   );
 
-const created = (key: string) =>
-  toS3Event({
-    eventName: 'ObjectCreated:Put',
-    bucket: 'live-segments',
-    key,
-    size: 1,
-    etag: 'x',
-    timeMs: Date.now(),
-  });
+const NEW = { eventName: 'ObjectCreated:Put', bucket: 'live-segments', size: 1, etag: 'x', timeMs: 0 } as const;
+const created = (key: string) => toS3Event({ ...NEW, key });
 
 const outcomes = async () => {
   const { rows } = await harness.context.db.query<{ outcome: string }>('SELECT outcome FROM dead_letters ORDER BY 1');
@@ -138,10 +133,7 @@ describe('a dead notification of segments', () => {
     await put(harness, recording.streamKey, hls.segments);
     const keys = hls.segments.map((_, index) => `${recording.streamKey}/segment_00${index}.ts`);
     for (const key of keys) sqs.send(SEGMENTS_QUEUE, created(key));
-    start(
-      async () => Promise.reject(new Error('the function died')),
-      () => harness.context,
-    );
+    start(dies, () => harness.context);
     await drainedCount(3);
     expect((await harness.context.segments.totals(recording.id)).segments).toBe(3);
     expect(await outcomes()).toEqual(['repeated', 'repeated', 'repeated']);
@@ -160,10 +152,7 @@ describe('a dead notification of segments', () => {
       get: (target, name) => (name === 'list' ? list : Reflect.get(target, name).bind(target)),
     });
     sqs.send(SEGMENTS_QUEUE, created(key));
-    start(
-      async () => Promise.reject(new Error('the function died')),
-      () => harness.variant({}, { store }),
-    );
+    start(dies, () => harness.variant({}, { store }));
     await drainedCount(1);
     expect(drained.every(({ ok }) => !ok)).toBe(true);
     expect(await outcomes()).toEqual([]);
@@ -177,7 +166,7 @@ describe('a dead job', () => {
   it('of a worker that died in its recording counts as an attempt, then fails it with the reason; a retry completes it', async () => {
     const recording = await endedRecording();
     // Takes the lease as the finalizer does, and dies.
-    const dies: Invoke = async () => {
+    const diesInWork: Invoke = async () => {
       const now = new Date();
       await harness.context.recordings.acquireLease(
         recording.id,
@@ -187,7 +176,7 @@ describe('a dead job', () => {
       );
       throw new Error('out of memory');
     };
-    start(dies, afterLease);
+    start(diesInWork, afterLease);
     await sendJob(recording.id, 'first');
     await drainedCount(1);
     expect(await recording.row()).toMatchObject({ status: 'processing', attempts: 1, failureCode: 'WORKER_DIED' });
@@ -210,10 +199,7 @@ describe('a dead job', () => {
 
   it('wakes up a recording in which no worker died, and costs it no attempt', async () => {
     const recording = await endedRecording();
-    start(
-      async () => Promise.reject(new Error('no connection to PostgreSQL')),
-      () => harness.context,
-    );
+    start(dies, () => harness.context);
     await sendJob(recording.id, 'only');
     await drainedCount(1);
     expect(await recording.row()).toMatchObject({ status: 'processing', attempts: 0, failureCode: null });
@@ -227,10 +213,7 @@ describe('a dead job', () => {
     const now = new Date();
     const token = harness.context.newId();
     await harness.context.recordings.acquireLease(recording.id, token, now, new Date(now.getTime() + LEASE_MS));
-    start(
-      async () => Promise.reject(new Error('the function died')),
-      () => harness.context,
-    );
+    start(dies, () => harness.context);
     await sendJob(recording.id, 'only');
     await drainedCount(1);
     expect(drained).toMatchObject([{ ok: false }]);
@@ -244,10 +227,7 @@ describe('a dead job', () => {
     await harness.context.queues.requestAdvance(recording.id, 'finish it');
     await harness.drain();
     const before = await recording.row();
-    start(
-      async () => Promise.reject(new Error('the function died')),
-      () => harness.context,
-    );
+    start(dies, () => harness.context);
     await sendJob(recording.id, 'only');
     await drainedCount(1);
     expect(await recording.row()).toEqual(before);
