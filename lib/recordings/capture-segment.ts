@@ -81,7 +81,7 @@ interface Found {
 }
 
 /** Null where there is no such object. Its bytes may lie in `memory`. */
-async function fetch(context: RecordingContext, key: string, memory: Uint8Array | undefined): Promise<Found | null> {
+async function fetch(context: RecordingContext, key: string, memory: Uint8Array): Promise<Found | null> {
   const { LIVE_BUCKET, SEGMENT_DOWNLOAD_TIMEOUT } = context.config;
   try {
     const fetched = await context.store.get(LIVE_BUCKET, key, SEGMENT_DOWNLOAD_TIMEOUT, memory, MAX_SEGMENT_BYTES);

@@ -32,8 +32,8 @@ describe('one write of an object', () => {
     }
     const [first = '', second = ''] = ids;
     const at = new Date('2025-10-05T18:00:00.250Z');
-    const add = (id: string, modifiedAt: Date) =>
-      harness.context.segments.add(written(id, modifiedAt), 'captured', new Date());
+    const add = async (id: string, modifiedAt: Date) =>
+      (await harness.context.segments.add(written(id, modifiedAt), 'captured', new Date()))?.state ?? null;
     const both = await Promise.all([add(first, at), add(second, new Date('2025-10-05T18:00:00Z'))]);
     expect(both.toSorted()).toEqual(['captured', null]);
     expect(await add(both[0] === null ? first : second, new Date('2025-10-05T18:05:00Z'))).toBe('captured');
