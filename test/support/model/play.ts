@@ -71,6 +71,7 @@ export async function playSchedule(
     await simulation.runUntil(at + TICK_MS);
   }
   differences.push(...(await footage.judge(world, bench, 'cleaned')));
+  differences.push(...world.surprises);
   const all = await recordings.list({ limit: 100 });
   return { differences, calls: simulation.calls, statuses: all.map((one) => one.status) };
 }

@@ -73,7 +73,7 @@ export function simulateDatabase(
       run: (work) => runner.run(session, work),
     });
   const gate = (on: Queryable, session: Session): Queryable => ({
-    query: (text, values) => call(session, labelOf(text), () => on.query(prepared(text), values)),
+    query: (text, values) => call(session, labelOf(text), () => on.query(text, values)),
   });
   return {
     query: (text, values) => invocation.exclusively(() => gate(real, {}).query(text, values)),
@@ -128,18 +128,6 @@ async function transaction<Result>(
     await over.catch(() => {});
     throw error;
   }
-}
-
-const names = new Map<string, string>();
-
-/**
- * Thousands of schedules send the same few statements: planning them anew each time is half of what one costs. pg takes
- * a named statement in the place of its text, and lib/platform/database.ts hands on what it is given.
- */
-function prepared(text: string): string {
-  const name = names.get(text) ?? `statement_${names.size}`;
-  names.set(text, name);
-  return { name, text } as unknown as string;
 }
 
 /** The first words of a statement. */

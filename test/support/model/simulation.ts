@@ -59,6 +59,8 @@ export interface SimulationOptions {
   readonly isDown: (target: Target, nowMs: number) => boolean;
   /** From then on no call meets a fault. */
   readonly faultsUntilMs: number;
+  /** A function failed. */
+  readonly onThrow: (name: string, error: unknown) => void;
   /** Resolves when no back end is at work for a function that is gone. */
   readonly untilQuiet: () => Promise<void>;
   /** Told of each step, for the story of a schedule that fails. */
@@ -138,6 +140,7 @@ export class Simulation {
         () => end('done'),
         (error: unknown) => {
           this.tell(`${invocation.name}: threw ${String(error)}`);
+          this.#options.onThrow(invocation.name, error);
           end('failed');
         },
       );

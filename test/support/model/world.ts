@@ -4,6 +4,7 @@
  */
 import { createContext } from '../../../lib/composition.ts';
 import { FfmpegMissing } from '../../../lib/ffmpeg/errors.ts';
+import { ServiceError } from '../../../lib/platform/errors.ts';
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import type { RecordingContext } from '../../../lib/recordings/context.ts';
@@ -52,6 +53,8 @@ export class World {
   readonly simulation: Simulation;
   readonly store: MemoryStore;
   readonly files: WrittenFile[] = [];
+  /** Errors of functions that are none of the service's own: no fault explains them. */
+  readonly surprises: string[] = [];
   /** When the service was told of a broadcast: a webhook came through, or it asked while the broadcast was live. */
   readonly startsHeard = new Map<number, number>();
   readonly endsHeard = new Map<number, number>();
@@ -75,6 +78,9 @@ export class World {
       faults: schedule.faults,
       faultsUntilMs: this.script.lastMs,
       untilQuiet: () => this.#runner.untilQuiet(),
+      onThrow: (name, error) => {
+        if (!(error instanceof ServiceError)) this.surprises.push(`${name} threw ${String(error)}`);
+      },
       isDown: (target, nowMs) =>
         schedule.outages.some(
           (one) => one.target === target && nowMs >= START_MS + one.fromMs && nowMs < START_MS + one.fromMs + one.forMs,
