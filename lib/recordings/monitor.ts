@@ -13,6 +13,7 @@ import { deliverOutbox } from './outbox.ts';
 import { makePosters } from './poster.ts';
 import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
 import type { EventSource, Recording } from './recording.ts';
+import { reopenOverlooked } from './remake.ts';
 import { removeStaging } from './remove-staging.ts';
 import { hashFiles } from './report-hash.ts';
 import { resumeStale } from './resume-stale.ts';
@@ -69,6 +70,7 @@ export async function tick(context: RecordingContext): Promise<void> {
   if (context.clock.now() % RESUME_EVERY_MS < context.config.MONITOR_INTERVAL)
     await duty(context, 'resume streams that were silent', () => resumeStale(context));
   await duty(context, 'split long recordings', () => splitLongRecordings(context));
+  await duty(context, 'reopen for late segments', () => reopenOverlooked(context));
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
   await duty(context, 'remove staging', () => removeStaging(context));
   await duty(context, 'apply retention', () => applyRetention(context));

@@ -339,6 +339,16 @@ export class RecordingRepository {
     );
   }
 
+  /** Completed recordings with a segment that came late and still could be taken in. */
+  async findOverlooked(): Promise<string[]> {
+    const result = await this.#db.query<{ id: string }>(
+      `SELECT DISTINCT r.id FROM recording_segments s JOIN recordings r ON r.id = s.recording_id
+        WHERE s.state = 'late' AND r.status = 'completed' AND r.staging_removed_at IS NULL`,
+      [],
+    );
+    return result.rows.map((row) => row.id);
+  }
+
   /** Finished recordings, completed or failed, that ended before a time. */
   async findExpired(before: Date, limit: number): Promise<Recording[]> {
     return this.#many(

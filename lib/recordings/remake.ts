@@ -19,6 +19,14 @@ export async function reopenForLateSegment(context: RecordingContext, recordingI
 }
 
 /**
+ * Reopens completed recordings that have a late segment and were not reopened for it: whoever captured it died in
+ * between. A sweep would not notice, since the segment is in the ledger.
+ */
+export async function reopenOverlooked(context: RecordingContext): Promise<void> {
+  for (const recordingId of await context.recordings.findOverlooked()) await reopenForLateSegment(context, recordingId);
+}
+
+/**
  * Tries a failed recording again.
  * @throws {RecordingNotFound} {WrongState} where it has not failed, or its staging is gone
  */

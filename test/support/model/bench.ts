@@ -36,6 +36,7 @@ export async function startBench(): Promise<Bench> {
   const db = openDatabase(config, logger);
   const monitor = openDatabase({ ...config, DB_POOL_MAX: 1 }, logger);
   await migrate(db, join(import.meta.dirname, '../../../migrations'), logger);
+  let stopped = false;
   return {
     db,
     monitor,
@@ -51,6 +52,8 @@ export async function startBench(): Promise<Bench> {
       for (const table of COUNTED) await db.query(`ALTER SEQUENCE ${table}_seq RESTART`);
     },
     stop: async () => {
+      if (stopped) return;
+      stopped = true;
       await Promise.all([db.end(), monitor.end()]);
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });

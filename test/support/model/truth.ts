@@ -91,7 +91,10 @@ function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>
     (other) => other.key === key && other.place !== place && other.uploadedMs !== null && other.uploadedMs < uploadedMs,
   );
   if (isAgain) return !follows || schedule.settings.sameClock;
-  return !follows && uploadedMs > of.endMs + BLIND_GRACE_MS;
+  const session = (one: TrueSegment) => one.id.split('.').slice(0, 2).join('.');
+  const earlier = of.segments.filter((other) => other.place < place && other.bytes !== null);
+  if (earlier.some((other) => session(other) === session(segment) && !strays.has(other.id))) return false;
+  return earlier.length > 0 || uploadedMs > of.endMs + BLIND_GRACE_MS;
 }
 
 /** The service heard of a broadcast when its first segments were there already: they are whose was open then. */
