@@ -100,12 +100,16 @@ async function liveAll(
   return { streams, cpu: cpu.sort((a, b) => b.share - a.share), liveSeconds };
 }
 
+const FUNCTIONS = 'functions';
+const FFMPEG = 'their ffmpeg (pictures, files)';
+
 function cpuOf(recorder: RunningRecorder): Map<string, number> {
-  return cpuBelow(recorder.pid, (pid, command) => {
+  const nameOf = (pid: number, command: string) => {
     if (pid === recorder.pid) return 'embedded S3, SQS, event bridge';
     if (/^postgres/.test(command)) return 'PostgreSQL';
-    return 'functions (with their ffmpeg)';
-  });
+    return /^ffmpeg/.test(command) ? FFMPEG : FUNCTIONS;
+  };
+  return cpuBelow(recorder.pid, nameOf, (parent) => (parent === FUNCTIONS ? FFMPEG : parent));
 }
 
 /** Waits until every stream has a finished recording, or time is up. */

@@ -1,4 +1,4 @@
-/** CPU that the processes below one have used, by what they are. Reads /proc; empty where there is none. */
+/** CPU that the processes below one have used, by what they are, ended ones included. Reads /proc; empty where there is none. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const TICK_SECONDS = 0.01;
@@ -8,10 +8,19 @@ interface Process {
   readonly parent: number;
   readonly name: string;
   readonly cpuSeconds: number;
+  /** Of its children that have ended. */
+  readonly endedCpuSeconds: number;
 }
 
-/** Seconds by name; children that have ended count with the process that waited for them. */
-export function cpuBelow(root: number, nameOf: (pid: number, command: string) => string): Map<string, number> {
+/**
+ * Seconds by name.
+ * @param nameOfEnded what the ended children of a process of this name were
+ */
+export function cpuBelow(
+  root: number,
+  nameOf: (pid: number, command: string) => string,
+  nameOfEnded: (parent: string) => string,
+): Map<string, number> {
   const processes = readProcesses();
   const sums = new Map<string, number>();
   const inside = new Set([root]);
@@ -20,10 +29,12 @@ export function cpuBelow(root: number, nameOf: (pid: number, command: string) =>
     before = inside.size;
     for (const { pid, parent } of processes) if (inside.has(parent)) inside.add(pid);
   }
-  for (const { pid, name, cpuSeconds } of processes) {
+  const count = (label: string, seconds: number) => sums.set(label, (sums.get(label) ?? 0) + seconds);
+  for (const { pid, name, cpuSeconds, endedCpuSeconds } of processes) {
     if (!inside.has(pid)) continue;
     const label = nameOf(pid, name);
-    sums.set(label, (sums.get(label) ?? 0) + cpuSeconds);
+    count(label, cpuSeconds);
+    count(nameOfEnded(label), endedCpuSeconds);
   }
   return sums;
 }
@@ -48,7 +59,11 @@ function readProcess(pid: number): Process | undefined {
   }
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  const [utime = 0, stime = 0, cutime = 0, cstime = 0] = fields.slice(11, 15).map(Number);
   const name = text.slice(text.indexOf('(') + 1, end);
-  return { pid, parent: Number(fields[1]), name, cpuSeconds: ticks * TICK_SECONDS };
+  return {
+    ...{ pid, parent: Number(fields[1]), name },
+    cpuSeconds: (utime + stime) * TICK_SECONDS,
+    endedCpuSeconds: (cutime + cstime) * TICK_SECONDS,
+  };
 }
