@@ -33,7 +33,7 @@ export interface RunningFunctions {
 const ROOT = path.join(import.meta.dirname, '..');
 /**
  * Bodies of requests lie outside of the heap and are freed when the young garbage is collected. Where that is seldom, they
- * pile up until all of the heap is searched, which took a third of the CPU: so the young ones get little room.
+ * pile up until all of the heap is searched, which took over a quarter of the CPU: so the young ones get little room.
  */
 export const HEAP_FOR_BODIES = '--max-semi-space-size=2';
 const START_TIMEOUT_MS = 60_000;
