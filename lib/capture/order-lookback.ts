@@ -7,7 +7,7 @@
  *   merge       old epoch 1 2 3 │ 0 (taken for a restart) │ 4 goes on → one epoch 0 1 2 3 4
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
-import { type Epoch, find, insert, lowerBound } from './order-epoch.ts';
+import { type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
 import { costIn, timeFit } from './order-fit.ts';
 
 /** A restarted encoder's segments overtake each other by at most this much. */
@@ -54,15 +54,20 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
   }
 }
 
-/** The restart's first segment came late, after its successors had gone on the end of the old epoch without a seam. */
+/**
+ * The restart's first segment came late, after its successors had gone on the end of the old epoch: behind a pause, or
+ * with timestamps that continue it and not the old epoch.
+ */
 function splitAtPause<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
   const last = epoch.entries.at(-1);
-  if (last === undefined || !wentOn(previous, epoch.lastAtMs, step)) return;
+  if (last === undefined) return;
   const at = lowerBound(previous.entries, last.number, true);
   const [before, next] = [previous.entries[at - 1], previous.entries[at]];
   if (before === undefined || next === undefined || !continues(last.row, next.row)) return;
   const steps = (next.number - before.number) / step;
-  if (next.row.modifiedAtMs - before.row.modifiedAtMs - steps * nominalMs(next.row) < PAUSE_MS) return;
+  const pauseMs = next.row.modifiedAtMs - before.row.modifiedAtMs - steps * nominalMs(next.row);
+  const isSeam = isAdjacent(before, next, step) && before.row.endDts90k !== null && !continues(before.row, next.row);
+  if (!isSeam && (pauseMs < PAUSE_MS || !wentOn(previous, epoch.lastAtMs, step))) return;
   for (const entry of previous.entries.splice(at)) insert(epoch, entry);
 }
 

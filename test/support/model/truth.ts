@@ -57,14 +57,19 @@ const BLIND_GRACE_MS = 20_000;
  * the same time stamp and they follow closely, or the start of the later was heard late; or what came late has no
  * neighbour to be compared with.
  */
-function isBlurred({ script, schedule, startsHeard }: World, earlier: number, later: number): boolean {
+function isBlurred({ script, schedule, startsHeard, endsHeard }: World, earlier: number, later: number): boolean {
   const [before, after] = [script.broadcasts[earlier], script.broadcasts[later]];
   if (!before || !after) return false;
   const heardMs = startsHeard.get(later) ?? Number.POSITIVE_INFINITY;
+  const endHeardMs = endsHeard.get(earlier) ?? Number.POSITIVE_INFINITY;
   const crosses = before.segments.filter((segment) => (segment.uploadedMs ?? 0) > after.startMs);
   if (after.startMs < before.endMs) return true;
   if (schedule.settings.sameClock)
-    return crosses.length > 0 || after.startMs < before.endMs + SLACK_MS || heardMs > after.startMs + SLACK_MS / 2;
+    return (
+      crosses.length > 0 ||
+      after.startMs < Math.max(before.endMs, endHeardMs) + SLACK_MS ||
+      heardMs > after.startMs + SLACK_MS / 2
+    );
   return crosses.length > 0 && Math.min(before.segments.length, after.segments.length) < 2;
 }
 

@@ -61,6 +61,16 @@ describe('one numbering', () => {
     expect(ids([...rows(0, 4, 2), ...anew])).toBe(listing('a', 0, 0, 9));
   });
 
+  it('gives a restarted encoder its first segment though it came last and nothing tells them apart but their clocks', () => {
+    const restarted = rows(0, 3, 9, { take: 'b' }).map((one) => ({
+      ...one,
+      modifiedAtMs: one.number === 0 ? T0 + 16_000 : one.modifiedAtMs,
+      firstDts90k: (one.firstDts90k ?? 0) + 2_000_000_000,
+      endDts90k: (one.endDts90k ?? 0) + 2_000_000_000,
+    }));
+    expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`${listing('a', 0, 0, 0)} ${listing('b', 1, 0, 3)}`);
+  });
+
   it('goes on where the timestamps are set anew after a pause, though a restart follows at once', () => {
     const anew = rows(4, 5, 22).map((one, i) => ({
       ...one,
