@@ -38,7 +38,9 @@ export function truthOf(world: World): Truth {
   // Where the one before is a stray itself, there is nothing that a segment could continue.
   for (const segment of segments) if (isStray(world, segment, strays)) strays.add(segment.id);
   const isLost = ({ id, broadcast, uploadedMs }: TrueSegment) =>
-    strays.has(id) || (blurred.has(broadcast) && (uploadedMs ?? 0) > (script.broadcasts[broadcast]?.endMs ?? 0));
+    strays.has(id) ||
+    (blurred.has(broadcast) &&
+      (wasHeardLate(world, broadcast) || (uploadedMs ?? 0) > (script.broadcasts[broadcast]?.endMs ?? 0)));
   return {
     byId: new Map(segments.map((segment) => [segment.id, segment])),
     mustHave: new Set(present.filter((segment) => !isLost(segment)).map((segment) => segment.id)),
