@@ -123,7 +123,10 @@ function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], ru
   // An end just before a start is the end of the one before, if there is one, else a matter of rounding.
   const begun =
     broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() <= at) ??
-    broadcasts.find((broadcast) => broadcast.startedAt.getTime() - rules.sameStartMs <= at);
+    // One source rounds a start and an end alike: from it, that end is of a broadcast whose start was lost.
+    broadcasts.find(
+      (broadcast) => broadcast.startSource !== event.source && broadcast.startedAt.getTime() - rules.sameStartMs <= at,
+    );
   if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() > at))
     return { act: 'none', why: 'the recording has gone on after this end' };
   if (begun?.status === 'recording') return { act: 'end', recordingId: begun.id, endedAt: event.occurredAt };

@@ -107,6 +107,14 @@ describe('an end of a stream', () => {
     expect(decideStreamEvent(ended(38), [finished, known({ id: 'B', startedAt: at(45) })], rules)).toEqual(missed);
     expect(decideStreamEvent(ended(38), [known({ id: 'B', startedAt: at(45) })], rules)).toEqual(missed);
   });
+  it('a moment before a start ends what started then only where another source told of that', () => {
+    const running = known({ id: 'B', startedAt: at(40) });
+    expect(decideStreamEvent(ended(39), [running], rules).act).toBe('create-ended');
+    expect(decideStreamEvent(ended(39), [{ ...running, startSource: 'poll' }], rules)).toMatchObject({
+      act: 'end',
+      recordingId: 'B',
+    });
+  });
   it('creates the recording of a stream whose start was lost', () => {
     expect(decideStreamEvent(ended(30), [], rules)).toEqual({
       act: 'create-ended',
