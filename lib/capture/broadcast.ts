@@ -30,13 +30,16 @@ export interface Candidate {
   readonly lastEndDts90k: number | null;
   /** When that segment was uploaded, on our clock. */
   readonly lastModifiedAtMs?: number | null;
-  /** Of its segments with the numbers around this one: where the one before ends, where the one behind begins. */
-  readonly previousEndDts90k?: number | null;
-  readonly nextFirstDts90k?: number | null;
-  /** Whether it has captured an object of this very key (with another ETag); undefined if unknown. */
+  /**
+   * Of its segments with the numbers around this one: where those before end, where those behind begin. There are several
+   * where an encoder restarted or the stream came back, and any of them may be the one that this one belongs to.
+   */
+  readonly previousEnds90k?: readonly number[];
+  readonly nextFirsts90k?: readonly number[];
+  /** Whether it has captured objects of this very key (with other ETags); undefined if unknown. */
   readonly hasKey?: boolean;
-  /** Where the media of that object begins. */
-  readonly keyFirstDts90k?: number | null;
+  /** Where the media of those objects begins. */
+  readonly keyFirsts90k?: readonly number[];
   /** Its end as it was told, which may have been heard later. */
   readonly toldEndMs?: number | null;
 }
@@ -103,17 +106,17 @@ function belongsToEarlier(segment: SegmentObject, earlier: Candidate, newest: Ca
   return !touches(segment, newest) && !isDue(segment, newest);
 }
 
-/** Its timestamps continue the segment with the number before, or are continued by the one behind. */
+/** Its timestamps continue a segment with the number before, or are continued by one behind. */
 function touches(segment: SegmentObject, one: Candidate): boolean {
   const { number, firstDts90k, endDts90k } = segment;
   if (number === null || firstDts90k === null) return false;
-  const previous = one.previousEndDts90k ?? (one.lastNumber === number - 1 ? one.lastEndDts90k : null);
-  return meets(previous, firstDts90k) || meets(endDts90k, one.nextFirstDts90k);
+  const { previousEnds90k = [], nextFirsts90k = [] } = one;
+  if (one.lastNumber === number - 1 && meets(one.lastEndDts90k, firstDts90k)) return true;
+  return previousEnds90k.some((end) => meets(end, firstDts90k)) || nextFirsts90k.some((next) => meets(endDts90k, next));
 }
 
-function meets(end90k: number | null | undefined, first90k: number | null | undefined): boolean {
-  if (typeof end90k !== 'number' || typeof first90k !== 'number') return false;
-  return Math.abs(delta90k(end90k, first90k)) <= CONTINUES_90K;
+function meets(end90k: number | null | undefined, first90k: number): boolean {
+  return typeof end90k === 'number' && Math.abs(delta90k(end90k, first90k)) <= CONTINUES_90K;
 }
 
 /** By its number it may be next in a running broadcast, and enough time has passed for it to be made. */
@@ -151,10 +154,10 @@ function isLateRest(segment: SegmentObject, ended: Candidate, graceMs: number, c
   return ended.hasKey === false || ended.lastNumber - segment.number <= BEHIND;
 }
 
-/** The object that was captured of this key before has its timestamps elsewhere. */
-function isOtherMedia({ firstDts90k }: SegmentObject, { keyFirstDts90k }: Candidate): boolean {
-  if (typeof keyFirstDts90k !== 'number' || firstDts90k === null) return false;
-  return Math.abs(delta90k(keyFirstDts90k, firstDts90k)) > CONTINUES_90K;
+/** All objects that were captured of this key before have their timestamps elsewhere. */
+function isOtherMedia({ firstDts90k }: SegmentObject, { keyFirsts90k = [] }: Candidate): boolean {
+  if (keyFirsts90k.length === 0 || firstDts90k === null) return false;
+  return keyFirsts90k.every((known) => Math.abs(delta90k(known, firstDts90k)) > CONTINUES_90K);
 }
 
 /** A broadcast that began after this one's end cannot have come to this number yet. */

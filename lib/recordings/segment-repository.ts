@@ -64,22 +64,22 @@ export interface LastSegment {
   readonly lastNumber: number | null;
   readonly lastEndDts90k: number | null;
   readonly lastModifiedAt: Date | null;
-  /** Of the segments with the numbers around the one that is asked for. */
-  readonly previousEndDts90k: number | null;
-  readonly nextFirstDts90k: number | null;
-  /** Whether it has captured an object of this key, and where the media of that one begins. */
+  /** Of all segments with the numbers around the one that is asked for: encoders that restart count anew. */
+  readonly previousEnds90k: readonly number[];
+  readonly nextFirsts90k: readonly number[];
+  /** Whether it has captured objects of this key, and where the media of those begins. */
   readonly hasKey: boolean;
-  readonly keyFirstDts90k: number | null;
+  readonly keyFirsts90k: readonly number[];
 }
 
 const NO_SEGMENT: LastSegment = {
   lastNumber: null,
   lastEndDts90k: null,
   lastModifiedAt: null,
-  previousEndDts90k: null,
-  nextFirstDts90k: null,
+  previousEnds90k: [],
+  nextFirsts90k: [],
   hasKey: false,
-  keyFirstDts90k: null,
+  keyFirsts90k: [],
 };
 
 /** A source object that a ledger has. */
@@ -318,16 +318,20 @@ export class SegmentRepository {
   async findLast(recordingId: string, key: string, number: number | null): Promise<LastSegment> {
     const result = await this.#db.query<LastSegment & Record<string, unknown>>(
       `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k", last.source_modified_at AS "lastModifiedAt",
-              (SELECT end_dts90k FROM recording_segments p WHERE p.recording_id = $1 AND p.state IN ('captured', 'late')
-                  AND p.name_number = $3::bigint - 1 ORDER BY id DESC LIMIT 1) AS "previousEndDts90k",
-              (SELECT first_dts90k FROM recording_segments n WHERE n.recording_id = $1 AND n.state IN ('captured', 'late')
-                  AND n.name_number = $3::bigint + 1 ORDER BY id DESC LIMIT 1) AS "nextFirstDts90k",
-              k.key IS NOT NULL AS "hasKey", k.first_dts90k AS "keyFirstDts90k"
+              around.*, same.*
          FROM (SELECT name_number, end_dts90k, source_modified_at FROM recording_segments
-                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last
-         LEFT JOIN (SELECT source_key AS key, first_dts90k FROM recording_segments
-                     WHERE recording_id = $1 AND source_key = $2 AND state IN ('captured', 'late')
-                     ORDER BY id DESC LIMIT 1) k ON TRUE`,
+                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last,
+              (SELECT coalesce(json_agg(end_dts90k) FILTER (WHERE name_number < $3::bigint AND end_dts90k IS NOT NULL), '[]')
+                        AS "previousEnds90k",
+                      coalesce(json_agg(first_dts90k) FILTER (WHERE name_number > $3::bigint AND first_dts90k IS NOT NULL), '[]')
+                        AS "nextFirsts90k"
+                 FROM recording_segments
+                WHERE recording_id = $1 AND state IN ('captured', 'late')
+                  AND name_number IN ($3::bigint - 1, $3::bigint + 1)) around,
+              (SELECT count(*) > 0 AS "hasKey",
+                      coalesce(json_agg(first_dts90k) FILTER (WHERE first_dts90k IS NOT NULL), '[]') AS "keyFirsts90k"
+                 FROM recording_segments
+                WHERE recording_id = $1 AND source_key = $2 AND state IN ('captured', 'late')) same`,
       [recordingId, key, number],
     );
     return result.rows[0] ?? NO_SEGMENT;

@@ -66,6 +66,16 @@ describe('a schedule that showed a difference once', () => {
       schedule([broadcast([session([...two, ...two]), session(lateLast(2500), { pauseMs: 11_000 })])]),
     ],
     [
+      'a late segment of a stream that came back since, under a name and behind a number that were used again',
+      schedule(
+        [
+          broadcast([session([segment({ damage: 'empty' })]), session([segment(), segment({ lateMs: 10_900 })])]),
+          broadcast([session(two)], { pauseMs: 500 }),
+        ],
+        { settings: { reconnectWindowMs: 20_000 } },
+      ),
+    ],
+    [
       'a first segment that was cut off and comes late',
       schedule([
         broadcast([

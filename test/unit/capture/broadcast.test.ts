@@ -63,25 +63,47 @@ describe('with one recording', () => {
     [
       'after its end, under a name that its encoder used before it restarted with another clock',
       segment(22, 3, 900_000_000),
-      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 3 * 180_000, previousEndDts90k: 900_000_000 },
+      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 3 * 180_000], previousEnds90k: [900_000_000] },
       'A',
+    ],
+    [
+      'after its end, continuing an encoder before the one that came last, under a name that both used',
+      segment(22, 3, 900_000_000),
+      {
+        ...ended,
+        hasKey: true,
+        keyFirsts90k: [126_000 + 3 * 180_000, 500_000_000],
+        previousEnds90k: [126_000 + 3 * 180_000, 900_000_000, 500_000_000],
+      },
+      'A',
+    ],
+    [
+      'after its end, where an encoder before the one that came last has the media of its name',
+      segment(60, 3, 900_000_000),
+      {
+        ...ended,
+        hasKey: true,
+        keyFirsts90k: [900_000_000, 126_000 + 3 * 180_000],
+        previousEnds90k: [900_000_000, 126_000 + 3 * 180_000],
+      },
+      'after-end',
     ],
     [
       'after its end, under a name it has, with a number that another broadcast cannot have reached yet',
       segment(22, 10),
-      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 10 * 180_000, previousEndDts90k: END_OF_9 },
+      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 10 * 180_000], previousEnds90k: [END_OF_9] },
       'A',
     ],
     [
       'after its end, under a name it has, with a number that another broadcast may have reached',
       segment(60, 10),
-      { ...ended, hasKey: true, keyFirstDts90k: 126_000 + 10 * 180_000, previousEndDts90k: END_OF_9 },
+      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 10 * 180_000], previousEnds90k: [END_OF_9] },
       'after-end',
     ],
     [
       'after its end, continuing one of its segments though not the one that came last',
       segment(22, 5, 900_000_000),
-      { ...ended, lastNumber: 3, lastEndDts90k: 1_000_000, previousEndDts90k: 900_000_000, hasKey: false },
+      { ...ended, lastNumber: 3, lastEndDts90k: 1_000_000, previousEnds90k: [900_000_000], hasKey: false },
       'A',
     ],
     ['soon after its end, nothing known of it', segment(40, null), ended, 'A'],
@@ -113,7 +135,7 @@ describe('with two recordings of a key', () => {
     [
       'that seems to be before the newer one’s start, under a name of the older that it does not continue, is the newer one’s',
       segment(19, 0, 900_000_000),
-      [{ ...first, hasKey: true, keyFirstDts90k: 126_000 }, recording('B', 20.5, null)],
+      [{ ...first, hasKey: true, keyFirsts90k: [126_000] }, recording('B', 20.5, null)],
       'B',
     ],
     ['that continues the older long after is not taken', segment(900, 10), [first, second], 'B'],
@@ -127,7 +149,7 @@ describe('with two recordings of a key', () => {
       'that fills a hole of the older, before the newer one can have come so far, is the older one’s',
       { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, previousEndDts90k: 126_000 + 5 * 180_000, hasKey: false },
+        { ...first, previousEnds90k: [126_000 + 5 * 180_000], hasKey: false },
         { ...second, lastNumber: 0, lastEndDts90k: 126_000 + 180_000, lastModifiedAtMs: at(25) },
       ],
       'A',
@@ -136,7 +158,7 @@ describe('with two recordings of a key', () => {
       'that fills a hole of the older when the newer one has come so far is the newer one’s',
       { ...segment(34, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, nextFirstDts90k: 126_000 + 6 * 180_000, hasKey: false },
+        { ...first, nextFirsts90k: [126_000 + 6 * 180_000], hasKey: false },
         { ...second, lastNumber: 3, lastEndDts90k: 126_000 + 4 * 180_000, lastModifiedAtMs: at(31) },
       ],
       'B',
@@ -145,7 +167,7 @@ describe('with two recordings of a key', () => {
       'that fits the hole of both is the running one’s',
       { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, previousEndDts90k: 126_000 + 5 * 180_000, hasKey: false },
+        { ...first, previousEnds90k: [126_000 + 5 * 180_000], hasKey: false },
         { ...second, lastNumber: 4, lastEndDts90k: 126_000 + 5 * 180_000, lastModifiedAtMs: at(26.9) },
       ],
       'B',
@@ -153,7 +175,7 @@ describe('with two recordings of a key', () => {
     [
       'that would continue the older, but comes as the first of the newer one, is the newer one’s',
       { ...segment(25, 0), endDts90k: 126_000 + 180_000 },
-      [{ ...first, nextFirstDts90k: 126_000 + 180_000, hasKey: false }, second],
+      [{ ...first, nextFirsts90k: [126_000 + 180_000], hasKey: false }, second],
       'B',
     ],
   ])('an object %s', (_name, object, candidates, expected) => {
