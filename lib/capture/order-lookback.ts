@@ -7,7 +7,7 @@
  *   merge       old epoch 1 2 3 │ 0 (taken for a restart) │ 4 goes on → one epoch 0 1 2 3 4
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
-import { type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
+import { type Entry, type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
 import { costIn, timeFit } from './order-fit.ts';
 
 /** A restarted encoder's segments overtake each other by at most this much. */
@@ -45,13 +45,23 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
       const there = free ? costIn(epoch, entry, step, true) : null;
       // What came before the new epoch met the old one running: then a jump of the timestamps is no reason to leave it.
       const here = costIn(kept, entry, step, entry.row.modifiedAtMs < begunMs);
+      const stays = there === null || (here !== null && there >= here && !isSeam(kept, epoch, entry, step));
       // An epoch keeps its first segment: nothing says that it was late.
-      const leaves = there !== null && kept.entries.length > 0 && (here === null || there < here);
+      const leaves = kept.entries.length > 0 && !stays;
       insert(leaves ? epoch : kept, entry);
       moved ||= leaves;
     }
     previous.entries = kept.entries;
   }
+}
+
+/** By its timestamps it touches a neighbour in the new epoch, and none in the old one: that outweighs when it came. */
+function isSeam<R extends OrderRow>(kept: Epoch<R>, epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
+  const fitIn = ({ entries }: Epoch<R>) => {
+    const at = lowerBound(entries, entry.number);
+    return timeFit(entries[at - 1], entry, entries[at], step);
+  };
+  return fitIn(epoch) === 'exact' && fitIn(kept) === 'contradicts';
 }
 
 /**
@@ -66,8 +76,8 @@ function splitAtPause<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, s
   if (before === undefined || next === undefined || !continues(last.row, next.row)) return;
   const steps = (next.number - before.number) / step;
   const pauseMs = next.row.modifiedAtMs - before.row.modifiedAtMs - steps * nominalMs(next.row);
-  const isSeam = isAdjacent(before, next, step) && before.row.endDts90k !== null && !continues(before.row, next.row);
-  if (!isSeam && (pauseMs < PAUSE_MS || !wentOn(previous, epoch.lastAtMs, step))) return;
+  const jumps = isAdjacent(before, next, step) && before.row.endDts90k !== null && !continues(before.row, next.row);
+  if (!jumps && (pauseMs < PAUSE_MS || !wentOn(previous, epoch.lastAtMs, step))) return;
   for (const entry of previous.entries.splice(at)) insert(epoch, entry);
 }
 

@@ -157,6 +157,17 @@ describe('an encoder that restarts', () => {
     expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`0:a0 ${listing('b', 1, 0, 9)}`);
   });
 
+  it('is noticed when its first upload is retried, its second goes on the old end, and it restarts once more', () => {
+    const later = [
+      row({ number: 1, at: 11.1, take: 'b', firstDts: 5e8 }),
+      row({ number: 0, at: 13, take: 'b', firstDts: 5e8 - 180_000 }),
+    ];
+    const third = [2, 3].map((number) =>
+      row({ number, at: 10.1 + number * 2, take: 'c', firstDts: 9e8 + number * 180_000 }),
+    );
+    expect(ids([row({ number: 0, at: 8 }), ...later, ...third])).toBe('0:a0 1:b0 1:b1 1:c2 1:c3');
+  });
+
   it('leaves a single old segment where it is', () => {
     expect(ids([row({ number: 10, at: 33 }), row({ number: 0, at: 37, take: 'b' })])).toBe('0:a10 1:b0');
   });
