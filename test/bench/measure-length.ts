@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
+import { HEAP_FOR_BODIES } from '../../localstack/functions.ts';
 import { ffmpeg } from '../support/media/tools.ts';
 import type { LengthResult, WorkCost } from './bench-results.ts';
 import type { BenchStream, WorkerFunctions } from './bench-worker.ts';
@@ -69,7 +70,7 @@ export async function measureLength(
 
 function startWorker(settings: BenchSettings, role: string): Promise<Worker> {
   const profile = settings.profile ? ['--cpu-prof', `--cpu-prof-name=${role}-${Date.now()}.cpuprofile`] : [];
-  return startRemote<WorkerFunctions>(WORKER, settings.env, profile);
+  return startRemote<WorkerFunctions>(WORKER, settings.env, [HEAP_FOR_BODIES, ...profile]);
 }
 
 async function liveThrough(
