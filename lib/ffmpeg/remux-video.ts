@@ -11,13 +11,12 @@ export const SAMPLE_SLACK = 512;
 
 const CODE = Buffer.of(0, 0, 1);
 
+/** What of a plain access unit parameter-sets.ts does not know of its codec. */
 interface UnitRules {
-  readonly typeOf: (header: number) => number;
   readonly isSlice: (type: number) => boolean;
   /** May stand before the first slice; nothing else may. */
   readonly before: ReadonlySet<number>;
   readonly behind: ReadonlySet<number>;
-  readonly delimiter: number;
   /** Bytes of a unit's header; the first bit behind it says that a slice begins a picture. */
   readonly headerBytes: number;
   readonly isKey: (type: number) => boolean;
@@ -28,12 +27,10 @@ interface UnitRules {
 }
 
 const H264: UnitRules = {
-  typeOf: (header) => header & 31,
   // Data partitions and extensions (2 to 4, 14, 20) are ffmpeg's.
   isSlice: (type) => type === 1 || type === 5,
   before: new Set([6, 7, 8, 9]),
   behind: new Set([12]),
-  delimiter: 9,
   headerBytes: 1,
   isKey: (type) => type === 5,
   message: 6,
@@ -41,11 +38,9 @@ const H264: UnitRules = {
 };
 
 const HEVC: UnitRules = {
-  typeOf: (header) => (header >> 1) & 63,
   isSlice: (type) => type <= 9 || (type >= 16 && type <= 21),
   before: new Set([32, 33, 34, 35, 39]),
   behind: new Set([38, 40]),
-  delimiter: 35,
   headerBytes: 2,
   // Intra random access pictures (7.4.2.2).
   isKey: (type) => type >= 16,
@@ -101,7 +96,7 @@ export function writeSample(memory: Buffer, accessUnit: AccessUnit): Sample {
     // A zero before a start code belongs to it.
     const end = next < 0 ? unit.length : unit[next - 1] === 0 ? next - 1 : next;
     const added = next < 0 && rules.takesNextZero && accessUnit.zeroFollows ? 1 : 0;
-    const type = rules.typeOf(unit[start] ?? 0);
+    const type = codec.typeOf(unit[start] ?? 0);
     const isFirst = code === lead;
     if (end - start <= rules.headerBytes) throw new Declined('an empty unit');
     if (rules.isSlice(type)) {
@@ -111,7 +106,7 @@ export function writeSample(memory: Buffer, accessUnit: AccessUnit): Sample {
       sync ||= rules.isKey(type);
     } else {
       const allowed = slices === 0 ? rules.before : rules.behind;
-      if (!allowed.has(type) || (type === rules.delimiter && !isFirst)) throw new Declined(`a unit of type ${type}`);
+      if (!allowed.has(type) || (type === codec.delimiter && !isFirst)) throw new Declined(`a unit of type ${type}`);
       if (codec.sets.has(type) && !sets.has(base64(unit.subarray(start, end))))
         throw new Declined('parameter sets of another configuration');
       if (type === rules.message) sync ||= hasRecoveryPoint(unit.subarray(start + rules.headerBytes, end));
