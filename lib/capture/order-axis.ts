@@ -28,7 +28,7 @@ export interface Placed<R extends OrderRow> {
 }
 
 export interface Axis<R extends OrderRow> {
-  /** In the order of time. */
+  /** In the order of time, and of the axis where times are equal. */
   readonly placed: Placed<R>[];
   /** How far apart neighbours are: 1 for counted names, more for names that carry a clock. */
   readonly step: number;
@@ -80,7 +80,7 @@ function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-/** Chooses the axis for all rows and puts them on it. */
+/** Chooses the axis for all rows and puts them on it, in the order of time and, within one tick of it, of the axis. */
 export function chooseAxis<R extends OrderRow>(rows: readonly R[]): Axis<R> {
   const sorted = rows.toSorted(byTime);
   const numbers = nameNumbers(sorted);
@@ -88,6 +88,8 @@ export function chooseAxis<R extends OrderRow>(rows: readonly R[]): Axis<R> {
   const axes = listed ? bySequence(sorted, numbers) : numbers;
   if (axes.every((axis) => axis === null)) return byClock(sorted);
   const placed = sorted.map((row, i) => ({ row, axis: axes[i] ?? null }));
+  // A whole backlog may bear one time, and the playlist may list only some of it: both halves are on the axis by now.
+  placed.sort((a, b) => a.row.modifiedAtMs - b.row.modifiedAtMs || (a.axis ?? -1) - (b.axis ?? -1));
   return { placed, step: stepOf(placed) };
 }
 

@@ -5,6 +5,7 @@
  *   rebalance   old epoch 5 6 7 │ 1 2 (taken for late) │ 3 again → the new epoch has 1 2 3
  *   split       old epoch 0 … pause … 1 2 3 │ 0 again, late, and 4 goes on → the new epoch has 0 1 2 3 4
  *   merge       old epoch 1 2 3 │ 0 (taken for a restart) │ 4 goes on → one epoch 0 1 2 3 4
+ *   prepend     old epoch 7 8 9 and at once 0 … 6, which end where 7 begins (a backlog) → one epoch 0 … 9
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
 import { type Entry, type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
@@ -25,7 +26,9 @@ export function lookBack<R extends OrderRow>(epochs: readonly Epoch<R>[], step: 
   }
   for (let i = epochs.length - 1; i > 0; i--) {
     const [previous, epoch] = [epochs[i - 1], epochs[i]];
-    if (previous !== undefined && epoch !== undefined) merge(previous, epoch, step);
+    if (previous === undefined || epoch === undefined) continue;
+    if (isBacklogOf(previous, epoch, step)) moveAll(epoch, previous);
+    else merge(previous, epoch, step);
   }
 }
 
@@ -89,9 +92,24 @@ function merge<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: nu
     const at = lowerBound(previous.entries, entry.number);
     return timeFit(previous.entries[at - 1], entry, previous.entries[at], step) !== 'contradicts';
   });
-  if (!fits) return;
-  for (const entry of epoch.entries) insert(previous, entry);
-  epoch.entries = [];
+  if (fits) moveAll(epoch, previous);
+}
+
+/**
+ * True if the media of `epoch` ends exactly where `previous` begins, and came sooner than a restarted encoder can have made
+ * it: a backlog, uploaded at once, whose newer part came first.
+ */
+function isBacklogOf<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): boolean {
+  const [first, last, next] = [epoch.entries[0], epoch.entries.at(-1), previous.entries[0]];
+  if (first === undefined || last === undefined || next === undefined) return false;
+  if (last.number >= next.number || !isAdjacent(last, next, step) || !continues(last.row, next.row)) return false;
+  const spanMs = ((last.number - first.number) / step) * nominalMs(first.row);
+  return epoch.lastAtMs - previous.lastAtMs < spanMs / 2;
+}
+
+function moveAll<R extends OrderRow>(from: Epoch<R>, to: Epoch<R>): void {
+  for (const entry of from.entries) insert(to, entry);
+  from.entries = [];
 }
 
 /** True if the numbering went on in time after `atMs`; a single segment that was late from before does not count. */

@@ -104,6 +104,42 @@ describe('one numbering', () => {
   });
 });
 
+describe('a backlog that is uploaded at once', () => {
+  const total = 15;
+
+  it.each([
+    ['half', (number: number) => number < 7],
+    ['every second', (number: number) => number % 2 === 1],
+  ])('within one second of the store’s clock is one numbering where the playlist lists %s of it', (_, isListed) => {
+    const burst = rows(0, total - 1, 0).map((one) => ({
+      ...one,
+      modifiedAtMs: T0 + 4000,
+      playlistSequence: isListed(one.number ?? 0) ? one.number : null,
+    }));
+    expect(ids(burst)).toBe(listing('a', 0, 0, total - 1));
+  });
+
+  it('over parallel connections is one numbering, whatever comes first', () => {
+    for (let turn = 0; turn < total; turn++) {
+      const burst = rows(0, total - 1, 0).map((one, i) => ({
+        ...one,
+        modifiedAtMs: T0 + ((i * 7 + turn) % total) * 40,
+      }));
+      expect(ids(burst)).toBe(listing('a', 0, 0, total - 1));
+    }
+  });
+
+  it('second half first is one numbering too', () => {
+    const burst = rows(0, total - 1, 0).map((one, i) => ({ ...one, modifiedAtMs: T0 + ((i + 8) % total) * 40 }));
+    expect(ids(burst)).toBe(listing('a', 0, 0, total - 1));
+  });
+
+  it('is none where the encoder restarted and its new segments end where its old ones began', () => {
+    const restarted = rows(0, 6, 46, { take: 'b' });
+    expect(ids([...rows(7, 14, 30), ...restarted])).toBe(`${listing('a', 0, 7, 14)} ${listing('b', 1, 0, 6)}`);
+  });
+});
+
 describe('an encoder that restarts', () => {
   it('over the same names begins a new epoch', () => {
     expect(ids([...rows(0, 9, 2), ...rows(0, 9, 35, { take: 'b' })])).toBe(
