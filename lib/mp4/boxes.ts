@@ -4,6 +4,7 @@
  */
 import type { ByteWriter } from './byte-writer.ts';
 import type { TrackKind } from './sample-entry.ts';
+import type { TableWriter } from './table-writer.ts';
 
 /** Unity, 16.16 and 2.30 (section 6.2.2). */
 const MATRIX = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000] as const;
@@ -140,18 +141,22 @@ export function stsd(out: ByteWriter, entries: readonly Uint8Array[]): void {
 }
 
 /** Section 8.6.1.2: pairs of count and delta, 8 bytes each. */
-export function stts(out: ByteWriter, pairs: Uint8Array): void {
-  fullBox(out, 'stts', 0, 0, () => out.u32(pairs.length / 8).put(pairs));
+export function stts(out: ByteWriter, pairs: TableWriter): void {
+  table(out, 'stts', 0, pairs, 8);
 }
 
 /** Section 8.6.1.3, version 1: pairs of count and signed offset. */
-export function ctts(out: ByteWriter, pairs: Uint8Array): void {
-  fullBox(out, 'ctts', 1, 0, () => out.u32(pairs.length / 8).put(pairs));
+export function ctts(out: ByteWriter, pairs: TableWriter): void {
+  table(out, 'ctts', 1, pairs, 8);
 }
 
 /** Section 8.6.2: numbers of the samples where decoding can begin, 4 bytes each. */
-export function stss(out: ByteWriter, numbers: Uint8Array): void {
-  fullBox(out, 'stss', 0, 0, () => out.u32(numbers.length / 4).put(numbers));
+export function stss(out: ByteWriter, numbers: TableWriter): void {
+  table(out, 'stss', 0, numbers, 4);
+}
+
+function table(out: ByteWriter, type: string, version: number, rows: TableWriter, rowBytes: number): void {
+  fullBox(out, type, version, 0, () => rows.copyTo(out.u32(rows.length / rowBytes)));
 }
 
 /** Section 8.7.4: first chunk, samples a chunk, sample entry; a new row where either changes. */
@@ -174,13 +179,8 @@ export function stsc(out: ByteWriter, chunks: readonly { readonly samples: numbe
 }
 
 /** Section 8.7.3: sizes, 4 bytes each. */
-export function stsz(out: ByteWriter, sizes: Uint8Array): void {
-  fullBox(out, 'stsz', 0, 0, () =>
-    out
-      .u32(0)
-      .u32(sizes.length / 4)
-      .put(sizes),
-  );
+export function stsz(out: ByteWriter, sizes: TableWriter): void {
+  fullBox(out, 'stsz', 0, 0, () => sizes.copyTo(out.u32(0).u32(sizes.length / 4)));
 }
 
 /**

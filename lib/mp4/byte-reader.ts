@@ -87,11 +87,22 @@ export class ByteReader {
 
   /** LEB128, at most 53 bits. */
   uvarint(): number {
-    // One byte is by far the most frequent, and there are millions.
-    const first = this.bytes[this.position] ?? 0x80;
-    if (first < 0x80 && this.position < this.end) {
-      this.position++;
-      return first;
+    // There are millions, nearly all of one to three bytes: without a call a byte.
+    const { bytes, position } = this;
+    if (position + 3 <= this.end) {
+      const [a, b, c] = [bytes[position] ?? 0, bytes[position + 1] ?? 0, bytes[position + 2] ?? 0];
+      if (a < 0x80) {
+        this.position = position + 1;
+        return a;
+      }
+      if (b < 0x80) {
+        this.position = position + 2;
+        return (a & 0x7f) | (b << 7);
+      }
+      if (c < 0x80) {
+        this.position = position + 3;
+        return (a & 0x7f) | ((b & 0x7f) << 7) | (c << 14);
+      }
     }
     let value = 0;
     let scale = 1;
@@ -108,6 +119,7 @@ export class ByteReader {
   /** Zigzag over LEB128: 0, -1, 1, -2, 2 … */
   svarint(): number {
     const coded = this.uvarint();
+    if (coded <= 0x7fff_ffff) return (coded & 1) === 0 ? coded >> 1 : ~(coded >> 1);
     return coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
   }
 }

@@ -2,6 +2,8 @@
  * A growing buffer of big-endian numbers. Owns growth and number formats; boxes are boxes.ts.
  */
 
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 export class ByteWriter {
   #bytes: Uint8Array;
   #view: DataView;
@@ -56,6 +58,15 @@ export class ByteWriter {
     bytes[at + 1] = value >>> 16;
     bytes[at + 2] = value >>> 8;
     bytes[at + 3] = value;
+    return this;
+  }
+
+  /** Each as u32, copied and swapped at once. */
+  u32s(values: Uint32Array): this {
+    const at = this.#room(values.length * 4);
+    const copy = Buffer.from(this.#bytes.buffer, at, values.length * 4);
+    copy.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    if (IS_LITTLE_ENDIAN) copy.swap32();
     return this;
   }
 

@@ -8,6 +8,7 @@ import type { ReadExtents } from './clip-extents.ts';
 import type { Layout } from './clip-sections.ts';
 import type { SourceTrack } from './clip-source.ts';
 import type { Sample } from './clip-tables.ts';
+import { TableWriter } from './table-writer.ts';
 
 /** Depends on no other sample; depends on others and is none to begin with (section 8.8.3.1). */
 const SYNC_FLAGS = 0x0200_0000;
@@ -53,9 +54,9 @@ function trak(out: ByteWriter, track: SourceTrack, entry: number): void {
         boxes.dinf(out);
         boxes.box(out, 'stbl', () => {
           boxes.stsd(out, [track.entries[entry] ?? EMPTY]);
-          boxes.stts(out, EMPTY);
+          boxes.stts(out, new TableWriter());
           boxes.stsc(out, []);
-          boxes.stsz(out, EMPTY);
+          boxes.stsz(out, new TableWriter());
           boxes.co64(out, 0);
         });
       });

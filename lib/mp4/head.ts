@@ -82,7 +82,8 @@ function layOut(tracks: readonly TrackTables[], mediaBytes: number, created: num
 }
 
 function tableBytes(track: TrackTables): number {
-  return track.stts.length + track.ctts.length + track.stss.length + track.stsz.length + track.chunks.length * 20;
+  const { stts, ctts, stss, stsz, chunks } = track;
+  return stts.table.length + ctts.table.length + stss.length + stsz.length + chunks.length * 20;
 }
 
 /**

@@ -61,12 +61,12 @@ function writeTrak(out: ByteWriter, tables: TrackTables, id: number, created: nu
 
 function writeTables(out: ByteWriter, tables: TrackTables): number {
   boxes.stsd(out, tables.entries);
-  boxes.stts(out, tables.stts.bytes);
-  if (tables.hasOffsets) boxes.ctts(out, tables.ctts.bytes);
+  boxes.stts(out, tables.stts.table);
+  if (tables.hasOffsets) boxes.ctts(out, tables.ctts.table);
   // Without this table every sample is one to seek to (8.6.2).
-  if (tables.syncSamples < tables.samples) boxes.stss(out, tables.stss.bytes);
+  if (!tables.allSync) boxes.stss(out, tables.stss);
   boxes.stsc(out, tables.chunks);
-  boxes.stsz(out, tables.stsz.bytes);
+  boxes.stsz(out, tables.stsz);
   return boxes.co64(out, tables.chunks.length);
 }
 

@@ -2,9 +2,9 @@
  * The sample index of a part: which samples of which tracks lie in it, and where. Owns its types and its bytes, which are
  * stored beside the part (docs/MP4-ENGINE.md, "The sample index"); reading it back needs nothing of the media.
  */
+import { crc32 } from 'node:zlib';
 import { ByteReader, copyOf } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { crc32 } from './crc32.ts';
 import { Corrupt, Unsupported } from './errors.ts';
 import type { TrackKind } from './sample-entry.ts';
 
@@ -157,7 +157,9 @@ function expand(
     const count = reader.uvarint();
     const value = read(reader);
     if (count === 0 || count > into.length - at) throw new Corrupt(`sample index: a run of ${count} samples`);
-    into.fill(value, at, at + count);
+    // With B-frames most runs are of one sample, for which a fill is dear.
+    if (count === 1) into[at] = value;
+    else into.fill(value, at, at + count);
     at += count;
   }
   if (at !== into.length) throw new Corrupt(`sample index: ${at} samples instead of ${into.length}`);
@@ -171,18 +173,7 @@ function plain(values: Uint32Array): Uint8Array {
 
 function readSizes(reader: ByteReader, count: number): Uint32Array {
   const sizes = new Uint32Array(count);
-  // The one column with bytes for every sample: two or three each, read without a call a byte.
-  const { bytes, end } = reader;
-  for (let i = 0; i < count; i++) {
-    const at = reader.position;
-    const [a, b, c] = [bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0];
-    if (at + 3 > end || (a >= 0x80 && b >= 0x80 && c >= 0x80)) sizes[i] = reader.uvarint();
-    else {
-      const length = a < 0x80 ? 1 : b < 0x80 ? 2 : 3;
-      sizes[i] = length === 1 ? a : length === 2 ? (a & 0x7f) | (b << 7) : (a & 0x7f) | ((b & 0x7f) << 7) | (c << 14);
-      reader.position = at + length;
-    }
-  }
+  for (let i = 0; i < count; i++) sizes[i] = reader.uvarint();
   if (reader.left !== 0) throw new Corrupt('sample index: more sizes than samples');
   return sizes;
 }

@@ -2,9 +2,9 @@
  * Collects the samples of one track of the recording into the tables of its `stbl` (ISO/IEC 14496-12 sections 8.6 and
  * 8.7), compressed while they come. Owns what happens where two pieces meet; boxes.ts writes the tables out.
  */
-import { ByteWriter } from './byte-writer.ts';
 import { Corrupt } from './errors.ts';
 import type { Piece } from './sample-index.ts';
+import { RunWriter, TableWriter } from './table-writer.ts';
 
 export interface Chunk {
   /** Position in the media data, from 0. */
@@ -20,12 +20,13 @@ export class TrackTables {
   readonly entries: Uint8Array[] = [];
   readonly chunks: Chunk[] = [];
   /** Content of stts and ctts (count, value), stss (sample numbers) and stsz (sizes), without their headers. */
-  readonly stts = new ByteWriter(1 << 10);
-  readonly ctts = new ByteWriter(1 << 10);
-  readonly stss = new ByteWriter(1 << 10);
-  readonly stsz = new ByteWriter(1 << 14);
+  readonly stts = new RunWriter();
+  readonly ctts = new RunWriter();
+  readonly stss = new TableWriter();
+  readonly stsz = new TableWriter();
   samples = 0;
-  syncSamples = 0;
+  /** Decoding can begin at any sample: `stss` is empty then. */
+  allSync = true;
   bytes = 0;
   hasOffsets = false;
   firstDts = 0;
@@ -34,8 +35,6 @@ export class TrackTables {
   #lastDts = 0;
   #lastPts = 0;
   #lastDuration = 0;
-  #sttsRun = { count: 0, value: 0 };
-  #cttsRun = { count: 0, value: 0 };
 
   constructor(track: Piece) {
     this.track = track;
@@ -53,6 +52,73 @@ export class TrackTables {
   /** Adds the samples of a piece whose part begins at `base` of the media data and has `bytes`. */
   add(piece: Piece, base: number, bytes: number): void {
     const entry = this.#entryNumber(piece.entry);
+    if (this.#follows(piece)) this.#addWhole(piece, entry, base, bytes);
+    else this.#addEach(piece, entry, base, bytes);
+  }
+
+  /** Nothing of the piece is left out or moved: its decoding times increase, from behind what is here. */
+  #follows(piece: Piece): boolean {
+    if (this.samples === 0 || piece.dts <= this.#lastDts) return false;
+    const { durations } = piece;
+    // Decoding times are those of the ledger's clock: sums of whole numbers, far below 2^53.
+    for (let i = 0; i < durations.length; i++) if (durations[i] === 0) return false;
+    return true;
+  }
+
+  /** The columns of a piece that follows: the same as each of its samples, without a call for each. */
+  #addWhole(piece: Piece, entry: number, base: number, bytes: number): void {
+    const { durations, offsets, sizes, sync } = piece;
+    const last = sizes.length - 1;
+    let endPts = Math.max(this.endPts, this.#lastPts + piece.dts - this.#lastDts);
+    let dts = piece.dts;
+    let used = 0;
+    for (let i = 0; i < last; i++) {
+      dts += durations[i] ?? 0;
+      const offset = offsets[i] ?? 0;
+      used |= offset;
+      if (dts + offset > endPts) endPts = dts + offset;
+    }
+    this.endPts = endPts;
+    if ((used | (offsets[last] ?? 0)) !== 0) this.hasOffsets = true;
+    this.stts.add(piece.dts - this.#lastDts);
+    this.stts.addAll(durations.subarray(0, last));
+    this.ctts.addAll(offsets);
+    this.#addSyncSamples(sync);
+    this.stsz.u32s(sizes);
+    this.samples += sizes.length;
+    this.#addChunks(piece, entry, base, bytes);
+    this.#lastDts = dts;
+    this.#lastPts = dts + (offsets[last] ?? 0);
+    this.#lastDuration = durations[last] ?? 0;
+  }
+
+  #addSyncSamples(sync: Uint8Array): void {
+    if (this.allSync && !sync.includes(0)) return;
+    this.#listSyncSamples();
+    for (let i = 0; i < sync.length; i++) if (sync[i] === 1) this.stss.u32(this.samples + i + 1);
+  }
+
+  /** The first sample that is none: from here on the table is kept. */
+  #listSyncSamples(): void {
+    if (!this.allSync) return;
+    this.allSync = false;
+    for (let number = 1; number <= this.samples; number++) this.stss.u32(number);
+  }
+
+  #addChunks({ chunkOffsets, chunkSamples, sizes }: Piece, entry: number, base: number, bytes: number): void {
+    let sample = 0;
+    for (const [at, offset] of chunkOffsets.entries()) {
+      const samples = chunkSamples[at] ?? 0;
+      let length = 0;
+      for (const next = sample + samples; sample < next; sample++) length += sizes[sample] ?? 0;
+      if (offset + length > bytes) throw outOfPart(offset + length, bytes);
+      this.bytes += length;
+      this.chunks.push({ offset: base + offset, samples, entry });
+    }
+  }
+
+  /** Sample by sample: the first ones of a track, and where two runs overlap. */
+  #addEach(piece: Piece, entry: number, base: number, bytes: number): void {
     let dts = piece.dts;
     let sample = 0;
     for (const [at, chunkOffset] of piece.chunkOffsets.entries()) {
@@ -72,16 +138,16 @@ export class TrackTables {
         }
         dts += duration;
       }
-      if (end > bytes) throw new Corrupt(`a chunk ends at ${end} of the ${bytes} bytes of its part`);
+      if (end > bytes) throw outOfPart(end, bytes);
       if (kept > 0) this.chunks.push({ offset: base + offset, samples: kept, entry });
     }
   }
 
   /** Nothing follows: closes the open runs of the tables. */
   finish(): void {
-    if (this.samples > 0) this.#addDuration(this.#lastDuration);
-    flush(this.stts, this.#sttsRun);
-    flush(this.ctts, this.#cttsRun);
+    if (this.samples > 0) this.stts.add(this.#lastDuration);
+    this.stts.finish();
+    this.ctts.finish();
   }
 
   #addSample(givenDts: number, givenOffset: number, size: number, duration: number, sync: boolean): void {
@@ -97,18 +163,16 @@ export class TrackTables {
         pts = Math.max(pts, dts);
       }
       this.endPts = Math.max(this.endPts, this.#lastPts + dts - this.#lastDts);
-      this.#addDuration(dts - this.#lastDts);
+      this.stts.add(dts - this.#lastDts);
     }
+    if (!sync) this.#listSyncSamples();
     this.samples++;
     this.bytes += size;
     this.stsz.u32(size);
-    if (sync) {
-      this.syncSamples++;
-      this.stss.u32(this.samples);
-    }
+    if (sync && !this.allSync) this.stss.u32(this.samples);
     const offset = pts - dts;
     if (offset !== 0) this.hasOffsets = true;
-    count(this.ctts, this.#cttsRun, offset);
+    this.ctts.add(offset);
     this.#lastDts = dts;
     this.#lastPts = pts;
     this.#lastDuration = duration;
@@ -119,25 +183,14 @@ export class TrackTables {
     return Math.max(this.endPts, this.#lastPts + this.#lastDuration);
   }
 
-  #addDuration(duration: number): void {
-    count(this.stts, this.#sttsRun, duration);
-  }
-
   #entryNumber(entry: Uint8Array): number {
     const known = this.entries.findIndex((candidate) => sameBytes(candidate, entry));
     return known >= 0 ? known + 1 : this.entries.push(entry);
   }
 }
 
-function count(table: ByteWriter, run: { count: number; value: number }, value: number): void {
-  if (run.count > 0 && run.value !== value) flush(table, run);
-  run.value = value;
-  run.count++;
-}
-
-function flush(table: ByteWriter, run: { count: number; value: number }): void {
-  if (run.count > 0) table.u32(run.count).i32(run.value);
-  run.count = 0;
+function outOfPart(end: number, bytes: number): Corrupt {
+  return new Corrupt(`a chunk ends at ${end} of the ${bytes} bytes of its part`);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
