@@ -46,11 +46,17 @@ interface Target {
   readonly host: string;
   /** Ends with a slash; the bucket is in it where it is not in the host. */
   readonly path: string;
+  /** Nobody can read or change what goes to it: TLS, or this machine. */
+  readonly isPrivate: boolean;
   readonly signer: SignatureV4;
 }
 
 /** SHA-256 of nothing. */
 const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** A body that the signature does not cover (Signature Version 4, "Authenticating requests"). */
+const UNSIGNED = 'UNSIGNED-PAYLOAD';
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 const BACKOFF_MS = 100;
 const BACKOFF_SLOW_DOWN_MS = 500;
@@ -78,7 +84,8 @@ export class ObjectRequests {
   /** Throws what translateS3Error translates: the last attempt's error. */
   async send(request: ObjectRequest): Promise<ObjectAnswer> {
     const attempts = await this.#client.config.maxAttempts();
-    const payloadHash = request.body && hash('sha256', request.body);
+    const { isPrivate } = await this.#targetOf(request.bucket);
+    const payloadHash = hashOf(request.body, isPrivate);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#sendOnce(request, payloadHash);
@@ -89,14 +96,14 @@ export class ObjectRequests {
     }
   }
 
-  async #sendOnce(request: ObjectRequest, payloadHash: string | undefined): Promise<ObjectAnswer> {
+  async #sendOnce(request: ObjectRequest, payloadHash: string): Promise<ObjectAnswer> {
     const target = await this.#targetOf(request.bucket);
     const { protocol, hostname, port, host } = target;
     const path = target.path + encodeKey(request.key);
     const { method, query = {}, body, contentType, abortSignal } = request;
     const headers = {
       host,
-      'x-amz-content-sha256': payloadHash ?? EMPTY_HASH,
+      'x-amz-content-sha256': payloadHash,
       ...(contentType ? { 'content-type': contentType } : {}),
       ...request.headers,
       ...(body ? { 'content-length': String(body.length) } : {}),
@@ -150,6 +157,7 @@ export class ObjectRequests {
       hostname: url.hostname,
       port: url.port === '' ? undefined : Number(url.port),
       host: url.host,
+      isPrivate: url.protocol === 'https:' || LOOPBACK.test(url.hostname),
       path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`,
       // S3 alone among AWS's services signs paths as they are sent.
       signer: new SignatureV4({
@@ -158,6 +166,15 @@ export class ObjectRequests {
       }),
     };
   }
+}
+
+/**
+ * What the signature says of the body. Hashing it costs about as much CPU as all else that is done to send a part, and is
+ * needed where somebody on the way could send other bytes under the same signature.
+ */
+function hashOf(body: Uint8Array | undefined, isPrivate: boolean): string {
+  if (body === undefined) return EMPTY_HASH;
+  return isPrivate ? UNSIGNED : hash('sha256', body);
 }
 
 /** A key as the path of a URL: slashes stay. */
