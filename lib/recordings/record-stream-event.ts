@@ -7,8 +7,8 @@ import { hashStreamKey } from '../platform/logging.ts';
 import { finalKeyCandidates } from '../storage/keys.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { inferStart } from './infer-start.ts';
-import type { Recording } from './recording.ts';
-import type { RecordingRepository } from './recording-repository.ts';
+import type { EventSource, Recording } from './recording.ts';
+import type { BroadcastEnd, RecordingRepository } from './recording-repository.ts';
 import { isSameWrite } from './segment-repository.ts';
 import { decideStreamEvent, type EventDecision, type StreamEvent } from './stream-events.ts';
 
@@ -95,27 +95,30 @@ async function carryOut(
 ): Promise<{ opened: string | null; ended: string | null }> {
   const now = nowOf(context);
   const firstAttempt = nowOf(context, context.config.RECONNECT_WINDOW);
-  const create = (startedAt: Date, lost: boolean) => insertRecording(context, recordings, event, startedAt, lost);
+  const create = (startedAt: Date) => insertRecording(context, recordings, event, startedAt);
+  const createOver = (startedAt: Date, endedAt: Date, source: EventSource, startSource = event.source) =>
+    insertRecording(context, recordings, { ...event, source: startSource }, startedAt, {
+      endedAt,
+      source,
+      firstAttempt,
+    });
   switch (decision.act) {
     case 'none':
       return { opened: null, ended: null };
     case 'create':
-      return { opened: await create(decision.startedAt, false), ended: null };
+      return { opened: await create(decision.startedAt), ended: null };
     case 'create-ended': {
-      const id = await create(lostStart ?? decision.endedAt, true);
-      await recordings.end(id, decision.endedAt, event.source, firstAttempt, now);
+      const id = await createOver(lostStart ?? decision.endedAt, decision.endedAt, event.source, 'ended-event');
       return { opened: id, ended: id };
     }
     case 'create-past': {
-      const id = await create(decision.startedAt, false);
-      await recordings.end(id, decision.endedAt, 'superseded', firstAttempt, now);
+      const id = await createOver(decision.startedAt, decision.endedAt, 'superseded');
       return { opened: decision.followedBy, ended: id };
     }
     case 'split': {
       const before = known.find((recording) => recording.id === decision.recordingId);
       await recordings.moveEnd(decision.recordingId, decision.startedAt, 'superseded', now);
-      const id = await create(decision.startedAt, false);
-      await recordings.end(id, decision.endedAt, before?.endSource ?? event.source, firstAttempt, now);
+      const id = await createOver(decision.startedAt, decision.endedAt, before?.endSource ?? event.source);
       return { opened: decision.recordingId, ended: id };
     }
     case 'end':
@@ -127,7 +130,7 @@ async function carryOut(
       };
     case 'supersede':
       await recordings.end(decision.recordingId, decision.startedAt, 'superseded', firstAttempt, now);
-      return { opened: await create(decision.startedAt, false), ended: decision.recordingId };
+      return { opened: await create(decision.startedAt), ended: decision.recordingId };
     case 'resume': {
       const before = known.find((recording) => recording.id === decision.recordingId);
       const endedAt = before?.endedAt ?? before?.lastSegmentAt ?? decision.resumedAt;
@@ -147,7 +150,7 @@ export async function insertRecording(
   recordings: RecordingRepository,
   event: Pick<StreamEvent, 'streamId' | 'streamKey' | 'userId' | 'source'>,
   startedAt: Date,
-  lostStart: boolean,
+  over?: BroadcastEnd,
 ): Promise<string> {
   const id = context.newId();
   const named = { id, streamId: event.streamId, streamKey: event.streamKey, startedAt };
@@ -160,7 +163,8 @@ export async function insertRecording(
         userId: event.userId,
         objectKey,
         startedAt,
-        startSource: lostStart ? 'ended-event' : event.source,
+        startSource: event.source,
+        ...(over ? { over } : {}),
       },
       nowOf(context),
     );

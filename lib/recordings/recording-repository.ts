@@ -26,6 +26,15 @@ export interface NewRecording {
   readonly objectKey: string;
   readonly startedAt: Date;
   readonly startSource: EventSource;
+  /** Of a broadcast that was over when we heard of it: another one of its stream may be running. */
+  readonly over?: BroadcastEnd;
+}
+
+/** An end as it was told, and when the file may be made. */
+export interface BroadcastEnd {
+  readonly endedAt: Date;
+  readonly source: EventSource;
+  readonly firstAttempt: Date;
 }
 
 export interface ListFilter {
@@ -129,10 +138,12 @@ export class RecordingRepository {
 
   /** False where the key or the start is taken: the caller tries the next key. */
   async insert(recording: NewRecording, now: Date): Promise<boolean> {
+    const { over } = recording;
     const result = await this.#db.query(
       `INSERT INTO recordings (id, stream_id, stream_key, user_id, object_key, file_path, duration, file_size, status,
-                               started_at, start_source, created_at, updated_at)
-       VALUES ($1, $2, $3, $4, $5, '', 0, 0, 'recording', ${utc('$6')}, $7, $8, $8)
+                               started_at, start_source, created_at, updated_at, ended_at, end_heard_at, end_source, next_attempt_at)
+       VALUES ($1, $2, $3, $4, $5, '', 0, 0, CASE WHEN $9::timestamptz IS NULL THEN 'recording' ELSE 'processing' END::recording_status,
+               ${utc('$6')}, $7, $8, $8, $9, CASE WHEN $9::timestamptz IS NOT NULL THEN $8::timestamptz END, $10, $11)
        ON CONFLICT DO NOTHING`,
       [
         recording.id,
@@ -143,6 +154,9 @@ export class RecordingRepository {
         recording.startedAt,
         recording.startSource,
         now,
+        over?.endedAt ?? null,
+        over?.source ?? null,
+        over?.firstAttempt ?? null,
       ],
     );
     return result.rowCount === 1;

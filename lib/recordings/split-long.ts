@@ -23,7 +23,7 @@ async function split(context: RecordingContext, recording: Recording): Promise<v
     await recordings.lockStream(streamId, streamKey, userId, now);
     const ended = await recordings.end(recording.id, now, 'max-duration', now, now);
     return ended
-      ? insertRecording(context, recordings, { streamId, streamKey, userId, source: 'max-duration' }, now, false)
+      ? insertRecording(context, recordings, { streamId, streamKey, userId, source: 'max-duration' }, now)
       : null;
   });
   if (!next) return;
