@@ -11,8 +11,8 @@ export interface OrderRows {
   readonly whole: boolean;
 }
 
-/** Placed segments that are read. */
-const TAIL_SEGMENTS = 400;
+/** Placed segments that are read: enough of 2 s, then enough of 1 s. */
+const TAIL_SEGMENTS = [160, 400];
 /** Nothing that comes later than this is sorted in by its neighbours (order-fit.ts): the tail has to cover it well. */
 const TAIL_MEDIA_MS = 5 * 60_000;
 /** What was uploaded longer before the newest placed segment may belong anywhere. */
@@ -23,10 +23,12 @@ export async function readOrderRows(
   segments: Pick<SegmentRepository, 'listOrderTail' | 'listForOrder'>,
   recordingId: string,
 ): Promise<OrderRows> {
-  const rows = await segments.listOrderTail(recordingId, TAIL_SEGMENTS);
-  const placed = rows.filter((row) => row.position !== null).length;
-  if (placed < TAIL_SEGMENTS) return { rows, whole: true };
-  if (tailSuffices(rows)) return { rows, whole: false };
+  for (const count of TAIL_SEGMENTS) {
+    const rows = await segments.listOrderTail(recordingId, count);
+    const placed = rows.filter((row) => row.position !== null).length;
+    if (placed < count) return { rows, whole: true };
+    if (tailSuffices(rows)) return { rows, whole: false };
+  }
   return { rows: await segments.listForOrder(recordingId), whole: true };
 }
 

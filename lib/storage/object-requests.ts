@@ -1,14 +1,14 @@
 /**
  * Sends the requests that a service makes for every segment and every part, GET and PUT of one object, without the
- * SDK's middleware, which costs more CPU than all else that is done with a segment. Endpoint, credentials, region,
- * attempts and connections are the SDK client's own, and so is the signer; owned here are repeating and what an error
- * answer says.
+ * SDK's middleware, which costs more CPU than all else that is done with a segment. Endpoint, credentials, region and
+ * attempts are the SDK client's own, and so is the signer; owned here are repeating and what an error answer says.
  */
 import { hash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { Dispatcher } from 'undici';
+import { type Answer, type AnswerLimits, AnswerTimedOut, connections, exchange } from './object-answer.ts';
 
 export interface ObjectRequest {
   readonly method: 'GET' | 'PUT';
@@ -19,13 +19,6 @@ export interface ObjectRequest {
   /** Further headers, in small letters. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  readonly abortSignal?: AbortSignal;
-}
-
-/** An answer of success; its body has to be read or destroyed. */
-export interface ObjectAnswer {
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: Readable;
 }
 
 /** In the form of the SDK's errors, which translateS3Error reads. */
@@ -42,7 +35,7 @@ class RequestFailed extends Error {
 interface Target {
   readonly protocol: string;
   readonly hostname: string;
-  readonly port: number | undefined;
+  /** With the port, where it is not the protocol's own. */
   readonly host: string;
   /** Ends with a slash; the bucket is in it where it is not in the host. */
   readonly path: string;
@@ -61,7 +54,6 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const BACKOFF_MS = 100;
 const BACKOFF_SLOW_DOWN_MS = 500;
 const MAX_BACKOFF_MS = 20_000;
-const MAX_ERROR_BYTES = 64 * 1024;
 const TRANSIENT = new Set(['InternalError', 'RequestTimeout', 'RequestTimeTooSkewed']);
 const SLOW_DOWN = new Set([
   'SlowDown',
@@ -73,34 +65,46 @@ const SLOW_DOWN = new Set([
 
 export class ObjectRequests {
   readonly #client: S3Client;
+  readonly #dispatcher: Dispatcher;
   readonly #targets = new Map<string, Promise<Target>>();
   /** The store's clock minus ours, once a request was refused because of it. */
   #clockOffsetMs = 0;
 
-  constructor(client: S3Client) {
+  constructor(client: S3Client, dispatcher = connections) {
     this.#client = client;
+    this.#dispatcher = dispatcher;
   }
 
-  /** Throws what translateS3Error translates: the last attempt's error. */
-  async send(request: ObjectRequest): Promise<ObjectAnswer> {
+  /**
+   * The answer of a success with its body; the time limit is that of all attempts together. Throws what translateS3Error
+   * translates: the last attempt's error.
+   */
+  async send(request: ObjectRequest, limits: AnswerLimits): Promise<Answer> {
     const attempts = await this.#client.config.maxAttempts();
-    const { isPrivate } = await this.#targetOf(request.bucket);
-    const payloadHash = hashOf(request.body, isPrivate);
+    const target = await this.#targetOf(request.bucket);
+    const payloadHash = hashOf(request.body, target.isPrivate);
+    const until = performance.now() + limits.timeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#sendOnce(request, payloadHash);
+        const timeoutMs = Math.max(0, until - performance.now());
+        return await this.#sendOnce(request, target, payloadHash, { ...limits, timeoutMs });
       } catch (error) {
-        if (attempt >= attempts || request.abortSignal?.aborted || !isTransient(error)) throw error;
-        await sleep(backoffMs(error, attempt), undefined, request.abortSignal ? { signal: request.abortSignal } : {});
+        if (error instanceof AnswerTimedOut) throw new AnswerTimedOut(limits.timeoutMs);
+        if (attempt >= attempts || !isTransient(error)) throw error;
+        const pauseMs = backoffMs(error, attempt);
+        if (performance.now() + pauseMs >= until) throw error;
+        await sleep(pauseMs);
       }
     }
   }
 
-  async #sendOnce(request: ObjectRequest, payloadHash: string): Promise<ObjectAnswer> {
-    const target = await this.#targetOf(request.bucket);
-    const { protocol, hostname, port, host } = target;
-    const path = target.path + encodeKey(request.key);
-    const { method, query = {}, body, contentType, abortSignal } = request;
+  async #sendOnce(
+    request: ObjectRequest,
+    { protocol, hostname, host, path, signer }: Target,
+    payloadHash: string,
+    limits: AnswerLimits,
+  ): Promise<Answer> {
+    const { method, key, query = {}, body, contentType } = request;
     const headers = {
       host,
       'x-amz-content-sha256': payloadHash,
@@ -108,25 +112,28 @@ export class ObjectRequests {
       ...request.headers,
       ...(body ? { 'content-length': String(body.length) } : {}),
     };
-    const plain = { method, protocol, hostname, path, query, headers, ...(port === undefined ? {} : { port }) };
-    const signed = await target.signer.sign(plain as Parameters<SignatureV4['sign']>[0], {
-      signingDate: new Date(Date.now() + this.#clockOffsetMs),
-    });
-    const { response } = await this.#client.config.requestHandler.handle(
-      // The handler reads these fields; the SDK's class around them has nothing else that it needs.
-      { ...signed, body } as Parameters<S3Client['config']['requestHandler']['handle']>[0],
-      abortSignal ? { abortSignal } : {},
+    const url = path + encodeKey(key);
+    const signed = await signer.sign(
+      { method, protocol, hostname, path: url, query, headers },
+      { signingDate: new Date(Date.now() + this.#clockOffsetMs) },
     );
-    const answer: ObjectAnswer = { headers: response.headers, body: response.body as Readable };
-    if (response.statusCode >= 200 && response.statusCode < 300) return answer;
-    throw await this.#errorOf(answer, response.statusCode);
+    const message = {
+      origin: `${protocol}//${host}`,
+      path: url + queryString(query),
+      method,
+      headers: signed.headers,
+      body: body ?? null,
+    };
+    const answer = await exchange(this.#dispatcher, message, limits);
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return answer;
+    throw this.#errorOf(answer);
   }
 
-  async #errorOf(answer: ObjectAnswer, statusCode: number): Promise<RequestFailed> {
-    const text = await readText(answer.body);
+  #errorOf({ statusCode, headers, bytes }: Answer): RequestFailed {
+    const text = new TextDecoder().decode(bytes);
     const code = /<Code>([^<]+)<\/Code>/.exec(text)?.[1] ?? 'UnknownError';
     const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? `HTTP status ${statusCode}`;
-    const date = Date.parse(answer.headers.date ?? '');
+    const date = Date.parse(headers.date ?? '');
     if (code === 'RequestTimeTooSkewed' && !Number.isNaN(date)) this.#clockOffsetMs = date - Date.now();
     return new RequestFailed(code, message, statusCode);
   }
@@ -155,7 +162,6 @@ export class ObjectRequests {
     return {
       protocol: url.protocol,
       hostname: url.hostname,
-      port: url.port === '' ? undefined : Number(url.port),
       host: url.host,
       isPrivate: url.protocol === 'https:' || LOOPBACK.test(url.hostname),
       path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`,
@@ -186,6 +192,12 @@ function encodeRfc3986(text: string): string {
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+/** As it is signed: each name and value encoded by itself. */
+function queryString(query: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(query).map(([name, value]) => `${encodeRfc3986(name)}=${encodeRfc3986(value)}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
 const portOf = (port: number | undefined) => (port === undefined ? '' : `:${port}`);
 
 /** Passes by itself: no answer at all, an overloaded or failing store, a clock that has been put right. */
@@ -201,18 +213,4 @@ function backoffMs(error: unknown, attempt: number): number {
   const most = (slowDown ? BACKOFF_SLOW_DOWN_MS : BACKOFF_MS) * 2 ** (attempt - 1);
   // Spread out: those that were refused together must not come back together.
   return Math.random() * Math.min(MAX_BACKOFF_MS, most);
-}
-
-/** The beginning of an error's document. What cannot be read says nothing. */
-async function readText(body: Readable): Promise<string> {
-  let text = '';
-  try {
-    for await (const chunk of body.setEncoding('utf8') as AsyncIterable<string>) {
-      text += chunk;
-      if (text.length > MAX_ERROR_BYTES) break;
-    }
-  } catch {
-    // The status is known, and all that counts.
-  }
-  return text;
 }

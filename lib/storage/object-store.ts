@@ -19,6 +19,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { UndiciHttpHandler } from '@smithy/undici-http-handler';
+import type { Dispatcher } from 'undici';
 import type { Config } from '../platform/config.ts';
 import { ObjectMissing, ObjectTooLarge, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
 import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
@@ -110,6 +111,8 @@ export interface ObjectStore {
   listUploads(bucket: string): Promise<OpenUpload[]>;
 }
 
+/** Of a part, all attempts together: enough for a gigabyte at 20 Mbit/s. */
+const SEND_TIMEOUT_MS = 10 * 60_000;
 /** Some servers copy every part when they complete: at 200 MB a second this is enough for 120 GB. */
 const COMPLETE_TIMEOUT_MS = 10 * 60_000;
 
@@ -162,9 +165,10 @@ export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #requests: ObjectRequests;
 
-  constructor(client: S3Client) {
+  /** @param dispatcher makes the connections for GET and PUT of an object, where not the process's own */
+  constructor(client: S3Client, dispatcher?: Dispatcher) {
     this.#client = client;
-    this.#requests = new ObjectRequests(client);
+    this.#requests = new ObjectRequests(client, dispatcher);
   }
 
   checkBucket(bucket: string) {
@@ -202,31 +206,23 @@ export class S3ObjectStore implements ObjectStore {
     maxBytes = Number.POSITIVE_INFINITY,
   ): Promise<FetchedObject> {
     return this.#translate(`GetObject ${bucket}`, async () => {
-      const abortSignal = AbortSignal.timeout(timeoutMs);
-      try {
-        const { headers, body } = await this.#requests.send({ method: 'GET', bucket, key, abortSignal });
-        const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
-        const isTooLarge = length !== undefined && length > maxBytes;
-        if (isTooLarge) body.destroy();
-        const bytes = isTooLarge ? new Uint8Array() : await readAll(body, abortSignal, length, memory);
-        if (!isTooLarge && length !== undefined && bytes.length !== length)
-          throw new StorageUnavailable(`GetObject ${bucket}: body ended after ${bytes.length} of ${length} bytes`);
-        const modifiedAtMs = Date.parse(headers['last-modified'] ?? '');
-        const date = Date.parse(headers.date ?? '');
-        const fetched = {
-          bytes,
-          etag: unquote(headers.etag),
-          modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
-          clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
-          writtenAtMs: readTime(headers[WRITTEN_AT]),
-        };
-        if (isTooLarge) throw new ObjectTooLarge(`${length} bytes, at most ${maxBytes} are read at once`, fetched);
-        return fetched;
-      } catch (error) {
-        if (abortSignal.aborted)
-          throw new StorageUnavailable(`GetObject ${bucket}: no whole answer within ${timeoutMs} ms`, { cause: error });
-        throw error;
-      }
+      const limits = { timeoutMs, memory, maxBytes };
+      const { headers, bytes, isTooLarge } = await this.#requests.send({ method: 'GET', bucket, key }, limits);
+      const length = headers['content-length'];
+      const modifiedAtMs = Date.parse(headers['last-modified'] ?? '');
+      const date = Date.parse(headers.date ?? '');
+      const fetched = {
+        bytes,
+        etag: unquote(headers.etag),
+        modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
+        clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
+        writtenAtMs: readTime(headers[WRITTEN_AT]),
+      };
+      if (isTooLarge)
+        throw new ObjectTooLarge(`${length ?? 'more'} bytes, at most ${maxBytes} are read at once`, fetched);
+      if (length !== undefined && bytes.length !== Number(length))
+        throw new StorageUnavailable(`GetObject ${bucket}: body ended after ${bytes.length} of ${length} bytes`);
+      return fetched;
     });
   }
 
@@ -376,8 +372,7 @@ export class S3ObjectStore implements ObjectStore {
 
   /** Sends bytes; resolves to the ETag of the object or part. */
   async #send(request: ObjectRequest): Promise<string> {
-    const { headers, body } = await this.#requests.send(request);
-    body.resume();
+    const { headers } = await this.#requests.send(request, { timeoutMs: SEND_TIMEOUT_MS });
     return unquote(headers.etag);
   }
 
@@ -388,30 +383,4 @@ export class S3ObjectStore implements ObjectStore {
       throw translateS3Error(error, what);
     }
   }
-}
-
-function readAll(body: Readable, abort: AbortSignal, length = 0, memory?: Uint8Array): Promise<Uint8Array> {
-  const bytes = memory !== undefined && memory.length >= length ? memory : Buffer.allocUnsafe(length);
-  const beyond: Buffer[] = [];
-  let size = 0;
-  let beyondBytes = 0;
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const stop = () => body.destroy(new Error('timed out'));
-  abort.addEventListener('abort', stop, { once: true });
-  // Events, since an iterator over the stream costs as much CPU as its bytes.
-  body.on('data', (chunk: Buffer) => {
-    // A store that sends no length, or a wrong one, is read all the same.
-    if (beyond.length > 0 || size + chunk.length > bytes.length) {
-      beyond.push(chunk);
-      beyondBytes += chunk.length;
-    } else bytes.set(chunk, size);
-    size += chunk.length;
-  });
-  body.once('error', reject);
-  body.once('close', () => reject(new Error('the connection was closed')));
-  body.once('end', () => {
-    const whole = bytes.subarray(0, size - beyondBytes);
-    resolve(beyond.length === 0 ? whole : Buffer.concat([whole, ...beyond]));
-  });
-  return promise.finally(() => abort.removeEventListener('abort', stop));
 }

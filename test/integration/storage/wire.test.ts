@@ -74,7 +74,7 @@ describe('a Complete', () => {
     });
     answer = (request) =>
       request.method === 'HEAD' ? { headers: { etag: '"made"' } } : { body: completed, afterMs: 400 };
-    await expect(storeOf(client).put('recordings', 'a', Buffer.from('x'), 'video/mp4')).rejects.toMatchObject({
+    await expect(storeOf(client).createUpload('recordings', 'a', 'video/mp4')).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     });
     await expect(storeOf(client).completeUpload('recordings', 'a', '1', parts)).resolves.toEqual({ etag: 'made' });

@@ -1,30 +1,31 @@
 /** Which uploads are signed with a hash of their bytes: those that somebody on the way could change. */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { S3Client } from '@aws-sdk/client-s3';
+import { Dispatcher } from 'undici';
 import { S3ObjectStore } from '../../../lib/storage/object-store.ts';
 
 const bytes = new TextEncoder().encode('media');
 const hashed = createHash('sha256').update(bytes).digest('hex');
 
-/** The header of a PUT that went to this endpoint; nothing is sent. */
+/** Answers everything, sends nothing. */
+class Recorder extends Dispatcher {
+  readonly seen: Array<Record<string, string>> = [];
+
+  override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.seen.push(request.headers as Record<string, string>);
+    handler.onResponseStart?.(this as never, 200, { etag: '"x"' });
+    handler.onResponseEnd?.(this as never, {});
+    return true;
+  }
+}
+
+/** The header of a PUT that went to this endpoint. */
 async function signedPayload(endpoint: string): Promise<string | undefined> {
-  const seen: Array<Record<string, string>> = [];
-  const requestHandler = {
-    handle: async (request: { headers: Record<string, string> }) => {
-      seen.push(request.headers);
-      return { response: { statusCode: 200, headers: { etag: '"x"' }, body: Readable.from([]) } };
-    },
-  };
-  const client = new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
-    requestHandler: requestHandler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
-  });
-  await new S3ObjectStore(client).put('recordings', 'a', bytes, 'video/mp2t');
-  return seen[0]?.['x-amz-content-sha256'];
+  const recorder = new Recorder();
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  await new S3ObjectStore(client, recorder).put('recordings', 'a', bytes, 'video/mp2t');
+  return recorder.seen[0]?.['x-amz-content-sha256'];
 }
 
 describe('the signature of an upload', () => {
