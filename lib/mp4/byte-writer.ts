@@ -38,6 +38,12 @@ export class ByteWriter {
     return at;
   }
 
+  /** Makes sure that the memory of `bytes` goes on for so many behind them. */
+  reserve(count: number): void {
+    this.#room(count);
+    this.#length -= count;
+  }
+
   u8(value: number): this {
     const at = this.#room(1);
     this.#view.setUint8(at, value);

@@ -39,41 +39,58 @@ export interface Head {
 }
 
 export interface HeadOptions {
-  /** In the order in which their media lies in the file; the first begins directly behind the head. */
-  readonly parts: readonly HeadPart[];
   /** When the recording began, milliseconds since 1970; left out, the file does not say. */
   readonly createdMs?: number;
+  /** Bytes that are wanted behind the head in the same memory: `bytes.buffer` has them. */
+  readonly room?: number;
 }
 
-/** Throws Corrupt when an index is damaged or reaches behind its part, or when there is nothing to show. */
-export function buildHead(options: HeadOptions): Head {
-  const tables = new Map<string, TrackTables>();
-  let mediaBytes = 0;
-  for (const part of options.parts) {
+/** A head that is built while its parts come. */
+export class HeadBuilder {
+  readonly #tables = new Map<string, TrackTables>();
+  #mediaBytes = 0;
+
+  /**
+   * Adds the next part; its media lies behind that of the ones before, the first one's directly behind the head. Throws
+   * Corrupt when its index is damaged or reaches behind the part; nothing can be added or built then.
+   */
+  add(part: HeadPart): void {
     for (const piece of decodeIndex(part.index)) {
-      if (piece.sizes.length > 0) tableFor(tables, piece).add(piece, mediaBytes, part.bytes);
+      if (piece.sizes.length > 0) tableFor(this.#tables, piece).add(piece, this.#mediaBytes, part.bytes);
     }
-    mediaBytes += part.bytes;
+    this.#mediaBytes += part.bytes;
   }
-  const tracks = inOrder([...tables.values()].filter((track) => track.samples > 0));
-  if (tracks.length === 0) throw new Corrupt('no sample in any part');
-  for (const track of tracks) track.finish();
-  // 1904 to 1970 (ISO/IEC 14496-12 section 8.2.2.3).
-  const created = options.createdMs === undefined ? 0 : Math.floor(options.createdMs / 1000) + 2_082_844_800;
-  return {
-    bytes: layOut(tracks, mediaBytes, created),
-    mediaBytes,
-    durationMs: (movieDuration(tracks) * 1000) / MOVIE_TIMESCALE,
-    tracks: tracks.map(summary),
-  };
+
+  /** To be called once, when nothing is added any more. Throws Corrupt when there is nothing to show. */
+  build({ createdMs, room = 0 }: HeadOptions = {}): Head {
+    const tracks = inOrder([...this.#tables.values()].filter((track) => track.samples > 0));
+    if (tracks.length === 0) throw new Corrupt('no sample in any part');
+    for (const track of tracks) track.finish();
+    // 1904 to 1970 (ISO/IEC 14496-12 section 8.2.2.3).
+    const created = createdMs === undefined ? 0 : Math.floor(createdMs / 1000) + 2_082_844_800;
+    return {
+      bytes: layOut(tracks, this.#mediaBytes, created, room),
+      mediaBytes: this.#mediaBytes,
+      durationMs: (movieDuration(tracks) * 1000) / MOVIE_TIMESCALE,
+      tracks: tracks.map(summary),
+    };
+  }
+}
+
+/** The head of these parts, in the order in which their media lies in the file. Throws as HeadBuilder does. */
+export function buildHead({ parts, ...options }: HeadOptions & { readonly parts: readonly HeadPart[] }): Head {
+  const head = new HeadBuilder();
+  for (const part of parts) head.add(part);
+  return head.build(options);
 }
 
 /** co64 has one size whatever the positions, so they are put in when the size of the head is known. */
-function layOut(tracks: readonly TrackTables[], mediaBytes: number, created: number): Uint8Array {
-  const out = new ByteWriter(tracks.reduce((sum, track) => sum + tableBytes(track), 4096 * (tracks.length + 1)));
+function layOut(tracks: readonly TrackTables[], mediaBytes: number, created: number, room: number): Uint8Array {
+  const out = new ByteWriter(tracks.reduce((sum, track) => sum + tableBytes(track), 4096 * (tracks.length + 1) + room));
   ftyp(out);
   const positions = writeMoov(out, tracks, created);
   mdatHeader(out, mediaBytes);
+  out.reserve(room);
   for (const [at, track] of tracks.entries()) {
     for (const [index, chunk] of track.chunks.entries())
       out.patchU64((positions[at] ?? 0) + index * 8, chunk.offset + out.length);

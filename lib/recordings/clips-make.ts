@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type Cut, cutMovie } from '../mp4/clip-cut.ts';
 import type { SourceMovie } from '../mp4/clip-source.ts';
 import { Mp4Error } from '../mp4/errors.ts';
+import { buildHead } from '../mp4/head.ts';
 import { encodeIndex } from '../mp4/sample-index.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { CutRepository, type CutRow } from './clips-repository.ts';
@@ -162,7 +163,7 @@ async function storeCut(context: RecordingContext, origin: Origin, work: Work): 
   });
   if (!found) throw new ClipRefused(isAudio ? 'The recording has no sound' : 'Nothing plays between start and end');
   const fromMs = Math.round(found.fromSeconds * 1000) + origin.originMs;
-  const head = context.media.buildHead({
+  const head = buildHead({
     parts: [{ index: encodeIndex(found.pieces), bytes: found.mediaBytes }],
     createdMs: origin.recording.startedAt.getTime() + fromMs,
   });

@@ -11,7 +11,7 @@ import { readEngineState } from './engine-state.ts';
 import { StagedSegmentMissing, VerificationFailed } from './errors.ts';
 import { settleFinalKey } from './final-key.ts';
 import type { MadeFile } from './finish.ts';
-import type { RecordingPart } from './part-repository.ts';
+import { GrowingHead, type StoredPart } from './growing-head.ts';
 import type { Recording } from './recording.ts';
 import { restartGeneration } from './remake.ts';
 import { openUpload, rollNextPart } from './roll.ts';
@@ -23,30 +23,51 @@ export type PartsOutcome =
 
 /** Makes the file under the lease. @throws what rolling and storing throw; repeating it is safe */
 export async function makeByParts(context: RecordingContext, lease: Lease): Promise<PartsOutcome> {
+  const { id, generation } = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
+  const head = new GrowingHead(context.parts, id, generation);
+  // Beside the tail, which waits for the store most of the time.
+  const early = head.catchUp();
+  early.catch(() => undefined);
+  try {
+    const { outcome, repeated } = await rollTail(context, lease);
+    if (outcome) return outcome;
+    await early;
+    await head.catchUp();
+    const file = await assemble(context, lease, head);
+    return file ? { kind: 'made', file, repeated } : { kind: 'again', why: 'the upload was lost' };
+  } finally {
+    await Promise.allSettled([early]);
+  }
+}
+
+/** Rolls whatever is left; with an outcome where that was all that could be done now. */
+async function rollTail(
+  context: RecordingContext,
+  lease: Lease,
+): Promise<{ readonly outcome?: PartsOutcome; readonly repeated: readonly number[] }> {
+  const again = (why: string) => ({ outcome: { kind: 'again', why }, repeated: [] }) as const;
   for (;;) {
     const rolled = await rollNextPart(context, lease, true);
-    if (rolled.kind === 'restarted') return { kind: 'again', why: 'the upload was lost' };
-    if (lease.signal.aborted) return { kind: 'again', why: 'the time of this function is over' };
+    if (rolled.kind === 'restarted') return again('the upload was lost');
+    if (lease.signal.aborted) return again('the time of this function is over');
     if (rolled.kind === 'rolled') continue;
     if (rolled.plan.late.length > 0) {
       await restartGeneration(context, lease, `${rolled.plan.late.length} segments came after their place was written`);
-      return { kind: 'again', why: 'late segments' };
+      return again('late segments');
     }
-    const repeated = rolled.plan.repeated.map((segment) => segment.id);
-    const file = await assemble(context, lease);
-    return file ? { kind: 'made', file, repeated } : { kind: 'again', why: 'the upload was lost' };
+    return { repeated: rolled.plan.repeated.map((segment) => segment.id) };
   }
 }
 
 /** Puts the head in front and completes; null where the upload is gone and everything begins anew. */
-async function assemble(context: RecordingContext, lease: Lease): Promise<MadeFile | null> {
+async function assemble(context: RecordingContext, lease: Lease, growing: GrowingHead): Promise<MadeFile | null> {
   const recording = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
-  const parts = await context.parts.list(recording.id, recording.generation);
-  const head = context.media.buildHead({
-    parts: parts.map((part) => ({ index: part.sampleIndex, bytes: part.size })),
-    createdMs: recording.startedAt.getTime(),
-  });
-  const first = Buffer.concat([head.bytes, await fetchHeld(context, parts)]);
+  const { parts } = growing;
+  const heldBytes = parts[0]?.size ?? 0;
+  const head = growing.build({ createdMs: recording.startedAt.getTime(), room: heldBytes });
+  // The head and the held-back media in one stretch of memory, as they are sent.
+  const first = new Uint8Array(head.bytes.buffer, head.bytes.byteOffset, head.bytes.length + heldBytes);
+  await fetchHeld(context, parts[0], first.subarray(head.bytes.length));
   const sizeBytes = head.bytes.length + head.mediaBytes;
   const stored =
     parts.length === 1
@@ -65,17 +86,15 @@ async function assemble(context: RecordingContext, lease: Lease): Promise<MadeFi
   };
 }
 
-async function fetchHeld(context: RecordingContext, parts: readonly RecordingPart[]): Promise<Uint8Array> {
-  const held = parts[0];
+async function fetchHeld(context: RecordingContext, held: StoredPart | undefined, into: Uint8Array): Promise<void> {
   if (!held?.heldKey) throw new StagedSegmentMissing('The held-back first part has no key');
+  const { MINIO_BUCKET, SEGMENT_DOWNLOAD_TIMEOUT } = context.config;
   try {
-    const { bytes } = await context.store.get(
-      context.config.MINIO_BUCKET,
-      held.heldKey,
-      context.config.SEGMENT_DOWNLOAD_TIMEOUT,
-    );
-    if (bytes.length === held.size) return bytes;
-    throw new StagedSegmentMissing(`The held-back first part has ${bytes.length} bytes instead of ${held.size}`);
+    const { bytes } = await context.store.get(MINIO_BUCKET, held.heldKey, SEGMENT_DOWNLOAD_TIMEOUT, into);
+    if (bytes.length !== held.size)
+      throw new StagedSegmentMissing(`The held-back first part has ${bytes.length} bytes instead of ${held.size}`);
+    // A store may put them elsewhere.
+    if (bytes.buffer !== into.buffer) into.set(bytes);
   } catch (error) {
     if (error instanceof ObjectMissing)
       throw new StagedSegmentMissing('The held-back first part is not in the store', { cause: error });
@@ -97,7 +116,7 @@ async function completeUpload(
   context: RecordingContext,
   lease: Lease,
   recording: Recording,
-  parts: readonly RecordingPart[],
+  parts: readonly StoredPart[],
   first: Uint8Array,
   sizeBytes: number,
 ): Promise<{ key: string; etag: string } | null> {

@@ -18,12 +18,18 @@ export class PartRepository {
     this.#db = db;
   }
 
-  /** The parts of a generation with their sample indexes, in order. */
-  async list(recordingId: string, generation: number): Promise<RecordingPart[]> {
+  /** The parts of a generation behind one of them, with their sample indexes, in order; at most `limit`. */
+  async listAfter(
+    recordingId: string,
+    generation: number,
+    partNumber: number,
+    limit: number,
+  ): Promise<RecordingPart[]> {
     const result = await this.#db.query<RecordingPart & Record<string, unknown>>(
       `SELECT part_number AS "partNumber", etag, held_key AS "heldKey", size, sample_index AS "sampleIndex"
-         FROM recording_parts WHERE recording_id = $1 AND generation = $2 ORDER BY part_number`,
-      [recordingId, generation],
+         FROM recording_parts WHERE recording_id = $1 AND generation = $2 AND part_number > $3
+        ORDER BY part_number LIMIT $4`,
+      [recordingId, generation, partNumber, limit],
     );
     return result.rows;
   }

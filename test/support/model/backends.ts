@@ -60,7 +60,6 @@ export function simulateMedia(media: MediaEngine, simulation: Simulation, invoca
   const takes = (what: string) =>
     simulation.call(invocation, { target: 'media', what, effect: async () => {}, failure, takesMs: [50, 1500] });
   return {
-    buildHead: media.buildHead,
     // What it fetches on the way are calls of their own.
     rollPart: async (options) => {
       await takes('roll');

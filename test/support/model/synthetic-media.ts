@@ -20,7 +20,6 @@ interface Anchor {
 }
 
 export const syntheticMedia: MediaEngine = {
-  buildHead,
   async rollPart({ slices, state: before }): Promise<RolledPart> {
     const media: Uint8Array[] = [];
     const pieces: Piece[] = [];

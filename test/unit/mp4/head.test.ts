@@ -12,6 +12,13 @@ function part(bytes: number, ...pieces: readonly Piece[]) {
 const frame = { duration: 3000, size: 100 };
 
 describe('buildHead', () => {
+  it('leaves room behind the head for what is sent with it, and says the same', () => {
+    const parts = [part(500, pieceOf([frame, frame]))];
+    const { bytes } = buildHead({ parts, room: 100_000 });
+    expect(bytes.buffer.byteLength - bytes.byteOffset - bytes.length).toBeGreaterThanOrEqual(100_000);
+    expect(bytes).toEqual(buildHead({ parts }).bytes);
+  });
+
   it('ends with a 64-bit mdat header that covers the media of all parts', () => {
     const head = buildHead({ parts: [part(500, pieceOf([frame, frame])), part(700, pieceOf([frame], { dts: 6000 }))] });
     const bytes = Buffer.from(head.bytes);
