@@ -187,7 +187,7 @@ async function sendMedia(
   const bucket = context.config.MINIO_BUCKET;
   const bytes = rolled.media;
   if (partNumber === 1) {
-    const heldKey = heldPartKey(recording.id, recording.generation, 1);
+    const heldKey = heldPartKey(recording.id, recording.generation, 1, lease.token);
     await context.store.put(bucket, heldKey, bytes, 'application/octet-stream');
     return { etag: null, heldKey };
   }

@@ -11,7 +11,7 @@
  *   {stream_key}-{started_at}.mp4         the same, when the stream key already owns an earlier recording
  *   .staging/{recording_id}/segments/{id} capture, one PUT a segment; the poller deletes, LATE_SEGMENT_WINDOW after
  *                                         the finished object was verified
- *   .staging/{recording_id}/parts/{generation}-{n}
+ *   .staging/{recording_id}/parts/{generation}-{n}-{lease}
  *                                         roll: media held back for part 1; deleted with the segments
  *   clips/{recording_id}/{clip_id}.mp4    whoever asked for the clip, or the poller; retention deletes
  *   clips/{recording_id}/audio-{generation}.m4a
@@ -40,9 +40,12 @@ export function stagedSegmentKey(recordingId: string, sourceKey: string, sourceE
   return `${stagingPrefix(recordingId)}segments/${digest}.ts`;
 }
 
-/** Where the first media of a recording waits until the moov in front of it is known. */
-export function heldPartKey(recordingId: string, generation: number, partNumber: number): string {
-  return `${stagingPrefix(recordingId)}parts/${generation}-${partNumber}`;
+/**
+ * Where the first media of a recording waits until the moov in front of it is known. Each worker has its own key: one
+ * that lost its lease while it stood still must not write over what its successor planned otherwise.
+ */
+export function heldPartKey(recordingId: string, generation: number, partNumber: number, leaseToken: string): string {
+  return `${stagingPrefix(recordingId)}parts/${generation}-${partNumber}-${leaseToken}`;
 }
 
 export function clipKey(recordingId: string, clipId: string): string {

@@ -1,4 +1,5 @@
 /** Recordings that are longer than a part, rolled while live, finished with tail and head: on the embedded store. */
+import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import type { Hls } from '../../support/media/index.ts';
 import { expectExact, makeLongStream, newStream, recordingOf, SMALL_PARTS, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
@@ -27,6 +28,38 @@ describe('a recording longer than a part', () => {
     await harness.drain();
     const row = await recordingOf(harness, stream.streamId);
     expect(row.status).toBe('completed');
+    await expectExact(harness, row.filePath, hls.segments);
+  });
+
+  it('is not touched by a worker that stood still until another one had its lease and planned otherwise', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    const [first = '', ...others] = hls.segments;
+    await upload(harness, stream.streamKey, others);
+    const { id } = await recordingOf(harness, stream.streamId);
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    const store = new Proxy(harness.store, {
+      get: (target, name) =>
+        name === 'put'
+          ? async (...args: Parameters<typeof target.put>) => {
+              arrive();
+              await gate;
+              return target.put(...args);
+            }
+          : Reflect.get(target, name).bind(target),
+    });
+    const stale = advanceRecording({ ...harness.context, store }, id, () => 60_000);
+    await arrived;
+    await harness.context.db.query(`UPDATE recordings SET lease_until = now() - interval '1 second' WHERE id = $1`, [id]);
+    await upload(harness, stream.streamKey, [first]);
+    await advanceRecording(harness.context, id, () => 60_000);
+    open();
+    await stale;
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    const row = await recordingOf(harness, stream.streamId);
+    expect(row).toMatchObject({ status: 'completed', facts: { engine: 'parts' } });
     await expectExact(harness, row.filePath, hls.segments);
   });
 });
