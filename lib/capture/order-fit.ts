@@ -19,6 +19,8 @@ const LEAP_MS = 60_000;
 /** Arriving before it can have been made costs a candidate more than arriving late. */
 const EARLY_GRACE_MS = 3000;
 const EARLY_WEIGHT = 6;
+/** Timestamps that go on elsewhere: however well it is in time here. */
+const CONTRADICTS_MS = LATE_AT_END_MS;
 
 interface Fit {
   /** Milliseconds after the moment when this number was due, reckoned from its neighbour; negative if before. */
@@ -42,7 +44,9 @@ export function costIn<R extends OrderRow>(
   const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
   // Touching timestamps outweigh a difference in time of one segment.
   const bonus = fit.time === 'exact' ? nominalMs(entry.row) : 0;
-  return Math.max(0, fit.lateMs) + early - bonus;
+  // At the end of the running epoch they may jump, but not where they suit another one.
+  const jump = fit.time === 'contradicts' ? CONTRADICTS_MS : 0;
+  return Math.max(0, fit.lateMs) + early + jump - bonus;
 }
 
 /** Whether it can belong there at all. `current`: the epoch that is running when the segment arrives. */

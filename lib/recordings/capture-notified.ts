@@ -24,7 +24,10 @@ export async function captureNotified(context: RecordingContext, encodedKeys: re
       continue;
     }
     // A segment before its stream's start was told is not an error: the start sweeps the folder.
-    await captureSegment(context, await candidates, key);
+    const outcome = await captureSegment(context, await candidates, key, false);
+    // A sweep sees it beside those that came before it and were not told.
+    const newest = (await candidates).at(-1);
+    if (outcome.kind === 'unsure' && newest) sweeps.add(newest.id);
   }
   for (const recordingId of sweeps) await context.queues.requestSweep(recordingId);
 }

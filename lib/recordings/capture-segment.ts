@@ -5,7 +5,6 @@
  *   live-segments/{key}  ──GET──►  probe  ──►  whose is it?  ──PUT──►  .staging/…  ──INSERT──►  ledger
  *   The row comes last: a row without bytes cannot exist, bytes without a row are found again by the next sweep.
  */
-import { assignSegment, type Candidate } from '../capture/broadcast.ts';
 import { SegmentNoProgramError, SegmentRejected } from '../capture/errors.ts';
 import { type ObjectKey, parseObjectKey } from '../capture/segment-name.ts';
 import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
@@ -14,9 +13,10 @@ import { stagedSegmentKey } from '../storage/keys.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
 import { SpareMemory } from '../storage/spare-memory.ts';
 import { nowOf, type RecordingContext } from './context.ts';
-import { capturesSinceMs, type Recording } from './recording.ts';
+import { findOwner } from './find-owner.ts';
+import type { Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
-import { type AddedSegment, isSameWrite, type SegmentState } from './segment-repository.ts';
+import type { AddedSegment, SegmentState } from './segment-repository.ts';
 
 /**
  * Ten seconds of 100 Mbit/s. One object of any size in the bucket must not take down the function that looks at it, and
@@ -30,17 +30,21 @@ export type CaptureOutcome =
   /** It is in the ledger now; `state` is null where it had been before. */
   | { readonly kind: 'stored'; readonly recordingId: string; readonly state: SegmentState | null }
   | { readonly kind: 'absent' }
+  /** Whose it is shows when the others are captured; nothing was done. */
+  | { readonly kind: 'unsure' }
   | { readonly kind: 'ignored'; readonly why: string };
 
 /**
  * Captures the object of a key.
  * @param candidates recordings of the stream key that may take segments
+ * @param guesses whether the likeliest recording takes it where it is not sure which; else it is left where it is
  * @throws {StorageUnavailable} {StorageAccessDenied} {DatabaseUnavailable} nothing is lost; call again
  */
 export async function captureSegment(
   context: RecordingContext,
   candidates: readonly Recording[],
   key: string,
+  guesses: boolean,
 ): Promise<CaptureOutcome> {
   const parsed = parseObjectKey(key);
   if (parsed.kind !== 'segment') return { kind: 'ignored', why: 'not a segment' };
@@ -49,7 +53,7 @@ export async function captureSegment(
   const memory = spare.take();
   const found = await fetch(context, key, memory);
   if (!found) return { kind: 'absent' };
-  const outcome = await keep(context, candidates, parsed, key, found);
+  const outcome = await keep(context, candidates, parsed, key, found, guesses);
   // Not after an error: a request that was given up may still hold it.
   spare.giveBack(memory, found.fetched.bytes.length);
   return outcome;
@@ -63,10 +67,12 @@ async function keep(
   parsed: SegmentKey,
   key: string,
   { fetched, refusal }: Found,
+  guesses: boolean,
 ): Promise<CaptureOutcome> {
   const verdict = refusal ?? (await judge(context, candidates, fetched.bytes));
-  const owner = await findOwner(context, candidates, parsed, key, fetched, verdict.probe);
+  const owner = await findOwner(context, candidates, { key, number: parsed.number, fetched, probe: verdict.probe });
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
+  if (!owner.isSure && !guesses) return { kind: 'unsure' };
   // In the ledger already: nothing came, and what counts from the last segment does not begin again.
   if (owner.isCaptured) return { kind: 'stored', recordingId: owner.recordingId, state: null };
   const added = await store(context, owner.recordingId, parsed, key, fetched, verdict);
@@ -133,73 +139,6 @@ async function lastTracks(
 ): Promise<SegmentProbe['tracks'] | null> {
   const newest = candidates.at(-1);
   return newest ? ((await context.segments.findLastProbe(newest.id))?.tracks ?? null) : null;
-}
-
-async function findOwner(
-  context: RecordingContext,
-  candidates: readonly Recording[],
-  parsed: SegmentKey,
-  key: string,
-  fetched: FetchedObject,
-  probe: SegmentProbe | null,
-): Promise<{ recordingId: string; isCaptured: boolean } | { ignore: string }> {
-  const known = await context.segments.findSources([{ key, etag: fetched.etag }]);
-  const taken = known.filter((row) => isSameWrite(row, { key, ...fetched }));
-  const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
-  if (mine) return { recordingId: mine.recordingId, isCaptured: true };
-  if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
-  // Which broadcast it is of says the time at which it was written: it may have waited for its upload.
-  const storedAtMs = fetched.modifiedAtMs - (fetched.clockOffsetMs ?? 0);
-  const modifiedAtMs = Math.min(storedAtMs, fetched.writtenAtMs ?? storedAtMs);
-  // A recording that was cut at its greatest length has no late rest: what follows continues it exactly, and is the next's.
-  const open = candidates.filter(
-    (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),
-  );
-  // What came last only matters where there is a choice, or a question whether it is still this broadcast.
-  const hasChoice = open.length > 1 || open.some((one) => one.endHeardAt !== null);
-  const described = await Promise.all(
-    open.map((candidate) => describeCandidate(context, candidate, hasChoice ? { key, number: parsed.number } : null)),
-  );
-  const assignment = assignSegment(
-    {
-      key,
-      etag: fetched.etag,
-      modifiedAtMs,
-      number: parsed.number,
-      firstDts90k: probe?.firstDts90k ?? null,
-      endDts90k: probe?.endDts90k ?? null,
-      ...(probe ? { durationMs: probe.durationMs } : {}),
-    },
-    described.map((candidate) => onOurClock(candidate, fetched.clockOffsetMs ?? 0)),
-    { clockSlackMs: context.config.CLOCK_SLACK, endGraceMs: context.config.LATE_SEGMENT_WINDOW },
-  );
-  return 'ignore' in assignment ? assignment : { ...assignment, isCaptured: false };
-}
-
-/**
- * A recording as the assignment sees it. Its times are on our clock: a start that was told for the future is when we
- * heard of it, and an end is when we heard of it, since what comes after that belongs to nobody else.
- */
-async function describeCandidate(
-  context: RecordingContext,
-  candidate: Recording,
-  segment: { key: string; number: number | null } | null,
-): Promise<Candidate & { lastModifiedAt?: Date | null }> {
-  const times = {
-    id: candidate.id,
-    status: candidate.status,
-    startedAtMs: capturesSinceMs(candidate),
-    endedAtMs: candidate.endHeardAt?.getTime() ?? null,
-    toldEndMs: candidate.endedAt?.getTime() ?? null,
-  };
-  return segment === null
-    ? { ...times, lastNumber: null, lastEndDts90k: null }
-    : { ...times, ...(await context.segments.findLast(candidate.id, segment.key, segment.number)) };
-}
-
-function onOurClock(candidate: Candidate & { lastModifiedAt?: Date | null }, storeIsAheadMs: number): Candidate {
-  const { lastModifiedAt, ...rest } = candidate;
-  return { ...rest, lastModifiedAtMs: lastModifiedAt ? lastModifiedAt.getTime() - storeIsAheadMs : null };
 }
 
 async function store(

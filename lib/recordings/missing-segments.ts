@@ -65,6 +65,7 @@ async function isAwaited(
     context,
     candidates.length > 0 ? candidates : await findCandidates(context, recording.streamKey),
     want.key,
+    true,
   );
   if (outcome.kind !== 'absent') return false;
   const attempts = await context.segments.noteMissing(

@@ -2,6 +2,7 @@
  * The ledger: rows of `recording_segments`, in plain SQL. A row says what became of one source object (its key and
  * ETag); whoever wants to know whether something was lost reads this table and nothing else.
  */
+import { NEAR_NUMBERS, TOUCHES_90K } from '../capture/broadcast-fit.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { Queryable } from '../platform/database.ts';
 
@@ -59,28 +60,22 @@ export interface AddedSegment {
   readonly leased: boolean;
 }
 
-/** What one more segment of a recording would continue, fill or repeat. */
-export interface LastSegment {
-  readonly lastNumber: number | null;
-  readonly lastEndDts90k: number | null;
-  readonly lastModifiedAt: Date | null;
-  /** Of all segments with the numbers around the one that is asked for: encoders that restart count anew. */
-  readonly previousEnds90k: readonly number[];
-  readonly nextFirsts90k: readonly number[];
-  /** Whether it has captured objects of this key, and where the media of those begins. */
-  readonly hasKey: boolean;
-  readonly keyFirsts90k: readonly number[];
+/** A captured segment, as far as another one is compared with it. */
+export interface CapturedAround {
+  readonly number: number | null;
+  readonly firstDts90k: number | null;
+  readonly endDts90k: number | null;
+  readonly modifiedAt: Date | null;
+  readonly isSameKey: boolean;
 }
 
-const NO_SEGMENT: LastSegment = {
-  lastNumber: null,
-  lastEndDts90k: null,
-  lastModifiedAt: null,
-  previousEnds90k: [],
-  nextFirsts90k: [],
-  hasKey: false,
-  keyFirsts90k: [],
-};
+/** What one more segment of a recording would continue, fill or repeat. */
+export interface AroundSegment {
+  /** The one that was captured last. */
+  readonly last: CapturedAround | null;
+  /** Those with the numbers around it, with its key, or whose media touches its own: encoders that restart count anew. */
+  readonly near: readonly CapturedAround[];
+}
 
 /** A source object that a ledger has. */
 export interface KnownSource {
@@ -314,27 +309,27 @@ export class SegmentRepository {
     );
   }
 
-  /** The segment captured last: what one of the same broadcast would continue; and whether the key was captured before. */
-  async findLast(recordingId: string, key: string, number: number | null): Promise<LastSegment> {
-    const result = await this.#db.query<LastSegment & Record<string, unknown>>(
-      `SELECT last.name_number AS "lastNumber", last.end_dts90k AS "lastEndDts90k", last.source_modified_at AS "lastModifiedAt",
-              around.*, same.*
-         FROM (SELECT name_number, end_dts90k, source_modified_at FROM recording_segments
-                WHERE recording_id = $1 AND state IN ('captured', 'late') ORDER BY id DESC LIMIT 1) last,
-              (SELECT coalesce(json_agg(end_dts90k) FILTER (WHERE name_number < $3::bigint AND end_dts90k IS NOT NULL), '[]')
-                        AS "previousEnds90k",
-                      coalesce(json_agg(first_dts90k) FILTER (WHERE name_number > $3::bigint AND first_dts90k IS NOT NULL), '[]')
-                        AS "nextFirsts90k"
-                 FROM recording_segments
-                WHERE recording_id = $1 AND state IN ('captured', 'late')
-                  AND name_number IN ($3::bigint - 1, $3::bigint + 1)) around,
-              (SELECT count(*) > 0 AS "hasKey",
-                      coalesce(json_agg(first_dts90k) FILTER (WHERE first_dts90k IS NOT NULL), '[]') AS "keyFirsts90k"
-                 FROM recording_segments
-                WHERE recording_id = $1 AND source_key = $2 AND state IN ('captured', 'late')) same`,
-      [recordingId, key, number],
+  /** What a recording has captured around a segment that may be its own. */
+  async findAround(
+    recordingId: string,
+    segment: Pick<SegmentEntry, 'firstDts90k' | 'endDts90k'> & { readonly key: string; readonly number: number | null },
+  ): Promise<AroundSegment> {
+    const touches = (column: string, parameter: string) =>
+      // Clocks of 33 bits run over.
+      `abs((${column} - ${parameter}::bigint + 3 * 4294967296) % 8589934592 - 4294967296) <= ${TOUCHES_90K}`;
+    const { rows } = await this.#db.query<CapturedAround & { id: number; isLast: boolean } & Record<string, unknown>>(
+      `WITH captured AS (
+         SELECT id, name_number AS number, first_dts90k AS "firstDts90k", end_dts90k AS "endDts90k",
+                source_modified_at AS "modifiedAt", source_key = $2 AS "isSameKey", id = max(id) OVER () AS "isLast"
+           FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late'))
+       SELECT * FROM captured
+        WHERE "isLast" OR "isSameKey" OR number BETWEEN $3::bigint - ${NEAR_NUMBERS} AND $3::bigint + ${NEAR_NUMBERS}
+           OR ${touches('"endDts90k"', '$4')} OR ${touches('"firstDts90k"', '$4')} OR ${touches('"firstDts90k"', '$5')}
+        ORDER BY id DESC LIMIT 200`,
+      [recordingId, segment.key, segment.number, segment.firstDts90k, segment.endDts90k],
     );
-    return result.rows[0] ?? NO_SEGMENT;
+    const near = rows.map(({ id: _id, isLast: _isLast, ...one }) => one);
+    return { last: near[0] ?? null, near };
   }
 
   async findLastProbe(recordingId: string): Promise<SegmentProbe | null> {

@@ -120,13 +120,7 @@ function isSameStart(event: StreamEvent, broadcast: KnownBroadcast, rules: Event
 
 function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], rules: EventRules): EventDecision {
   const at = event.occurredAt.getTime();
-  // An end just before a start is the end of the one before, if there is one, else a matter of rounding.
-  const begun =
-    broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() <= at) ??
-    // One source rounds a start and an end alike: from it, that end is of a broadcast whose start was lost.
-    broadcasts.find(
-      (broadcast) => broadcast.startSource !== event.source && broadcast.startedAt.getTime() - rules.sameStartMs <= at,
-    );
+  const begun = findBegun(event, broadcasts, rules);
   if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() > at))
     return { act: 'none', why: 'the recording has gone on after this end' };
   if (begun?.status === 'recording') return { act: 'end', recordingId: begun.id, endedAt: event.occurredAt };
@@ -139,4 +133,24 @@ function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], ru
     endedAt: event.occurredAt,
     onlyIfObjects: event.onlyIfObjects || broadcasts.length > 0,
   };
+}
+
+/** The broadcast that this is the end of, as far as the times say it. */
+function findBegun(
+  event: StreamEvent,
+  broadcasts: readonly KnownBroadcast[],
+  rules: EventRules,
+): KnownBroadcast | undefined {
+  const at = event.occurredAt.getTime();
+  // An end just before a start is the end of the one before, if there is one, else a matter of rounding.
+  const last = broadcasts.findLastIndex((broadcast) => broadcast.startedAt.getTime() <= at);
+  // One source rounds a start and an end alike: from it, that end is of a broadcast whose start was lost.
+  if (last < 0)
+    return broadcasts.find(
+      (broadcast) => broadcast.startSource !== event.source && broadcast.startedAt.getTime() - rules.sameStartMs <= at,
+    );
+  const [before, begun] = [broadcasts[last - 1], broadcasts[last]];
+  // In the very second of a start it is the end of the one before, where that one ran until then.
+  const ranUntilThen = before && (before.endedAt?.getTime() ?? at) >= at - rules.sameStartMs;
+  return ranUntilThen && begun?.startedAt.getTime() === at ? before : begun;
 }

@@ -4,16 +4,13 @@
  */
 import { chooseFolder, parseObjectKey } from '../capture/segment-name.ts';
 import type { ListedObject } from '../storage/object-store.ts';
+import { captureAll } from './capture-all.ts';
 import { findCandidates } from './capture-notified.ts';
-import { captureSegment } from './capture-segment.ts';
 import type { RecordingContext } from './context.ts';
 import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
 import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
 import { isSameWrite, type KnownSource } from './segment-repository.ts';
-
-/** Segments of one recording that are fetched at once: enough to catch up, few enough to share the machine. */
-const CONCURRENCY = 4;
 
 export interface SweepResult {
   readonly captured: number;
@@ -84,28 +81,4 @@ function knownSources(known: readonly KnownSource[], recordingId: string): (obje
     (byKey.get(`${object.key}\n${object.etag}`) ?? []).some(
       (row) => row.recordingId === recordingId || isSameWrite(row, object),
     );
-}
-
-async function captureAll(
-  context: RecordingContext,
-  candidates: readonly Recording[],
-  keys: string[],
-): Promise<number> {
-  const pending = [...keys];
-  let captured = 0;
-  let failure: unknown;
-  const worker = async () => {
-    for (let key = pending.shift(); key !== undefined; key = pending.shift()) {
-      try {
-        const outcome = await captureSegment(context, candidates, key);
-        if (outcome.kind === 'stored' && outcome.state === 'captured') captured += 1;
-      } catch (error) {
-        // One that cannot be had must not keep the others out; the error still ends the sweep, after them.
-        failure ??= error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, keys.length) }, worker));
-  if (failure !== undefined) throw failure;
-  return captured;
 }

@@ -51,7 +51,9 @@ describe('a recording longer than a part', () => {
     });
     const stale = advanceRecording({ ...harness.context, store }, id, () => 60_000);
     await arrived;
-    await harness.context.db.query(`UPDATE recordings SET lease_until = now() - interval '1 second' WHERE id = $1`, [id]);
+    await harness.context.db.query(`UPDATE recordings SET lease_until = now() - interval '1 second' WHERE id = $1`, [
+      id,
+    ]);
     await upload(harness, stream.streamKey, [first]);
     await advanceRecording(harness.context, id, () => 60_000);
     open();

@@ -215,7 +215,7 @@ function judgeTogether(
   }
   for (const { recording, shown } of results) {
     const known = shown.filter((segment) => !truth.strays.has(segment.id));
-    const numbers = [...new Set(known.map((segment) => segment.broadcast))];
+    const numbers = [...new Set(known.map((segment) => segment.broadcast))].toSorted((a, b) => a - b);
     for (const [at, later] of numbers.entries()) {
       const earlier = numbers[at - 1];
       if (earlier !== undefined && !truth.blurred.has(later) && !mayShareFile(world, earlier, later))

@@ -133,8 +133,18 @@ function sameStart(stored: Uint8Array, usable: Uint8Array): boolean {
 export function mayShareFile(world: World, earlier: number, later: number): boolean {
   const [before, after] = [world.script.broadcasts[earlier], world.script.broadcasts[later]];
   if (!before || !after || wasHeardLate(world, later)) return true;
-  const { reconnectWindowMs } = world.schedule.settings;
-  if (before.streamId === after.streamId && reconnectWindowMs > 0)
-    return after.startMs - before.endMs <= reconnectWindowMs + SETTLED_MS;
-  return after.startMs < before.endMs + SETTLED_MS;
+  const between = Array.from({ length: later - earlier }, (_, index) => earlier + index);
+  if (mayReconnect(world, earlier, later)) return true;
+  if (between.every((number) => mayReconnect(world, number, number + 1))) return true;
+  return after.startMs < before.endMs + SETTLED_MS && !(before.streamId === after.streamId && reconnects(world));
+}
+
+function mayReconnect(world: World, earlier: number, later: number): boolean {
+  const [before, after] = [world.script.broadcasts[earlier], world.script.broadcasts[later]];
+  if (!before || !after || before.streamId !== after.streamId || !reconnects(world)) return false;
+  return after.startMs - before.endMs <= world.schedule.settings.reconnectWindowMs + SETTLED_MS;
+}
+
+function reconnects({ schedule }: World): boolean {
+  return schedule.settings.reconnectWindowMs > 0;
 }

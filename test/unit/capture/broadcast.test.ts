@@ -3,6 +3,7 @@ import {
   type AssignOptions,
   assignSegment,
   type Candidate,
+  type CapturedSegment,
   type SegmentObject,
 } from '../../../lib/capture/broadcast.ts';
 import { T0 } from './segments.ts';
@@ -30,7 +31,21 @@ function segment(
   return { key: `k/segment_${number}.ts`, etag: `e${second}`, modifiedAtMs: at(second), number, firstDts90k };
 }
 
-const last9 = { lastNumber: 9, lastEndDts90k: END_OF_9 };
+/** A captured segment of two seconds, on the line of all others unless it says otherwise. */
+const had = (number: number, first = 126_000 + number * 180_000, more: Partial<CapturedSegment> = {}) => ({
+  number,
+  firstDts90k: first,
+  endDts90k: first + 180_000,
+  modifiedAtMs: at(2 + 2 * number),
+  isSameKey: false,
+  ...more,
+});
+const sameKey = { isSameKey: true };
+
+const last9 = { lastNumber: 9, lastEndDts90k: END_OF_9, near: [had(9)] };
+/** All ten of an encoder, as they are found around one of the names that it used. */
+const tenFrom = (number: number, first = 126_000) =>
+  Array.from({ length: 10 }, (_, n) => had(n, first + n * 180_000, { isSameKey: n === number }));
 const assign = (object: SegmentObject, candidates: Candidate[], options: Partial<AssignOptions> = {}) => {
   const result = assignSegment(object, candidates, { clockSlackMs: 2000, ...options });
   return 'recordingId' in result ? result.recordingId : result.ignore;
@@ -51,6 +66,33 @@ describe('with one recording', () => {
     ['an hour after its end, continuing it', segment(3600, 10), ended, 'after-end'],
     ['after its end, while the one before is on its way', segment(25, 11), ended, 'A'],
     ['after its end, into one of its holes', segment(35, 8), ended, 'A'],
+    [
+      'after its end, into one of its holes by number, though by its timestamps it is of another encoder',
+      segment(25, 1, 900_000_000),
+      recording('A', 0, 20, { lastNumber: 2, lastEndDts90k: 126_000 + 3 * 180_000, near: [had(0), had(2)] }),
+      'after-end',
+    ],
+    [
+      'after its end, of an encoder that restarted under a name that it had used, its clock going on',
+      segment(21, 0, END_OF_9),
+      { ...ended, near: [had(0, undefined, sameKey), had(9)] },
+      'A',
+    ],
+    [
+      'after its end, as far behind one of its segments as their numbers say, where the one between was cut short',
+      segment(21, 2, 900_360_000),
+      {
+        ...ended,
+        near: [
+          had(0),
+          had(1),
+          had(2, undefined, sameKey),
+          had(0, 900_000_000),
+          { ...had(1, 900_180_000), endDts90k: 900_270_000 },
+        ],
+      },
+      'A',
+    ],
     ['after its end, far beyond its numbers: another broadcast', segment(25, 40), ended, 'after-end'],
     ['after its end, from another clock: another broadcast', segment(25, 10, 90_000_000), ended, 'after-end'],
     [
@@ -59,11 +101,16 @@ describe('with one recording', () => {
       recording('A', 0, 20, { lastNumber: 100, lastEndDts90k: 1 }),
       'after-end',
     ],
-    ['after its end, under a name it has: another broadcast', segment(25, 3), { ...ended, hasKey: true }, 'after-end'],
+    [
+      'after its end, under a name it has: another broadcast',
+      segment(35, 3),
+      { ...ended, near: tenFrom(3) },
+      'after-end',
+    ],
     [
       'after its end, under a name that its encoder used before it restarted with another clock',
       segment(22, 3, 900_000_000),
-      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 3 * 180_000], previousEnds90k: [900_000_000] },
+      { ...ended, near: [...tenFrom(3), had(2, 900_000_000 - 180_000)] },
       'A',
     ],
     [
@@ -71,39 +118,37 @@ describe('with one recording', () => {
       segment(22, 3, 900_000_000),
       {
         ...ended,
-        hasKey: true,
-        keyFirsts90k: [126_000 + 3 * 180_000, 500_000_000],
-        previousEnds90k: [126_000 + 3 * 180_000, 900_000_000, 500_000_000],
+        near: [
+          ...tenFrom(3),
+          had(2, 900_000_000 - 180_000),
+          had(2, 500_000_000 - 180_000),
+          had(3, 500_000_000, sameKey),
+        ],
       },
       'A',
     ],
     [
       'after its end, where an encoder before the one that came last has the media of its name',
       segment(60, 3, 900_000_000),
-      {
-        ...ended,
-        hasKey: true,
-        keyFirsts90k: [900_000_000, 126_000 + 3 * 180_000],
-        previousEnds90k: [900_000_000, 126_000 + 3 * 180_000],
-      },
+      { ...ended, near: [had(2, 900_000_000 - 180_000), had(3, 900_000_000, sameKey), ...tenFrom(3)] },
       'after-end',
     ],
     [
       'after its end, under a name it has, with a number that another broadcast cannot have reached yet',
       segment(22, 10),
-      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 10 * 180_000], previousEnds90k: [END_OF_9] },
+      { ...ended, near: [had(9), had(10, undefined, sameKey)] },
       'A',
     ],
     [
       'after its end, under a name it has, with a number that another broadcast may have reached',
       segment(60, 10),
-      { ...ended, hasKey: true, keyFirsts90k: [126_000 + 10 * 180_000], previousEnds90k: [END_OF_9] },
+      { ...ended, near: [had(9), had(10, undefined, sameKey)] },
       'after-end',
     ],
     [
       'after its end, continuing one of its segments though not the one that came last',
       segment(22, 5, 900_000_000),
-      { ...ended, lastNumber: 3, lastEndDts90k: 1_000_000, previousEnds90k: [900_000_000], hasKey: false },
+      { ...ended, lastNumber: 3, lastEndDts90k: 1_000_000, near: [had(4, 900_000_000 - 180_000)] },
       'A',
     ],
     ['soon after its end, nothing known of it', segment(40, null), ended, 'A'],
@@ -126,7 +171,7 @@ describe('with two recordings of a key', () => {
     [
       'that fits both, one ahead, is the running one’s',
       segment(44, 10),
-      [first, { ...second, lastNumber: 8, lastEndDts90k: END_OF_9 - 180_000 }],
+      [first, { ...second, lastNumber: 8, lastEndDts90k: END_OF_9 - 180_000, near: [had(8)] }],
       'B',
     ],
     ['before the newer one’s start, still within the older', segment(19, 9), [first, recording('B', 20.5, null)], 'A'],
@@ -135,22 +180,28 @@ describe('with two recordings of a key', () => {
     [
       'that seems to be before the newer one’s start, under a name of the older that it does not continue, is the newer one’s',
       segment(19, 0, 900_000_000),
-      [{ ...first, hasKey: true, keyFirsts90k: [126_000] }, recording('B', 20.5, null)],
+      [{ ...first, near: tenFrom(0) }, recording('B', 20.5, null)],
       'B',
+    ],
+    [
+      'well before the newer one’s start, under a name of the older that it does not continue, is its restarted encoder’s',
+      segment(17, 0, 900_000_000),
+      [{ ...first, near: tenFrom(0) }, recording('B', 20.5, null)],
+      'A',
     ],
     ['that continues the older long after is not taken', segment(900, 10), [first, second], 'B'],
     [
       'that continues the older under a name it has is the newer one’s',
       segment(26, 10),
-      [{ ...first, hasKey: true }, second],
+      [{ ...first, near: [had(9), had(10, undefined, sameKey)] }, second],
       'B',
     ],
     [
       'that fills a hole of the older, before the newer one can have come so far, is the older one’s',
       { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, previousEnds90k: [126_000 + 5 * 180_000], hasKey: false },
-        { ...second, lastNumber: 0, lastEndDts90k: 126_000 + 180_000, lastModifiedAtMs: at(25) },
+        { ...first, near: [had(4)] },
+        { ...second, lastNumber: 0, lastEndDts90k: 126_000 + 180_000, lastModifiedAtMs: at(25), near: [had(0)] },
       ],
       'A',
     ],
@@ -158,8 +209,8 @@ describe('with two recordings of a key', () => {
       'that fills a hole of the older when the newer one has come so far is the newer one’s',
       { ...segment(34, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, nextFirsts90k: [126_000 + 6 * 180_000], hasKey: false },
-        { ...second, lastNumber: 3, lastEndDts90k: 126_000 + 4 * 180_000, lastModifiedAtMs: at(31) },
+        { ...first, near: [had(6)] },
+        { ...second, lastNumber: 3, lastEndDts90k: 126_000 + 4 * 180_000, lastModifiedAtMs: at(31), near: [had(3)] },
       ],
       'B',
     ],
@@ -167,16 +218,40 @@ describe('with two recordings of a key', () => {
       'that fits the hole of both is the running one’s',
       { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
-        { ...first, previousEnds90k: [126_000 + 5 * 180_000], hasKey: false },
-        { ...second, lastNumber: 4, lastEndDts90k: 126_000 + 5 * 180_000, lastModifiedAtMs: at(26.9) },
+        { ...first, near: [had(4)] },
+        { ...second, lastNumber: 4, lastEndDts90k: 126_000 + 5 * 180_000, lastModifiedAtMs: at(26.9), near: [had(4)] },
       ],
       'B',
     ],
     [
       'that would continue the older, but comes as the first of the newer one, is the newer one’s',
       { ...segment(25, 0), endDts90k: 126_000 + 180_000 },
-      [{ ...first, nextFirsts90k: [126_000 + 180_000], hasKey: false }, second],
+      [{ ...first, near: [had(1)] }, second],
       'B',
+    ],
+    [
+      'that continues the older, when the newer one has nothing yet and may have come so far, is the older one’s',
+      segment(29, 2, 900_000_000),
+      [{ ...first, near: [had(1, 900_000_000 - 180_000, { modifiedAtMs: at(19) })] }, second],
+      'A',
+    ],
+    [
+      'that continues what the older captured since the newer one’s start, and is due in that one, is the newer one’s',
+      segment(29, 2, 900_000_000),
+      [{ ...first, near: [had(1, 900_000_000 - 180_000, { modifiedAtMs: at(27) })] }, second],
+      'B',
+    ],
+    [
+      'that fills a hole of the older, under a name that both encoders of that one used, is the older one’s',
+      { ...segment(27, 1, 900_180_000), endDts90k: 900_360_000 },
+      [{ ...first, near: [...tenFrom(1), had(0, 900_000_000), had(2, 900_360_000)] }, second],
+      'A',
+    ],
+    [
+      'that continues nothing, after the newer one’s end while the older runs, is the running one’s',
+      segment(45, 0, 900_000_000),
+      [recording('A', 0, null, last9), recording('B', 23, 40, { lastNumber: 8, lastEndDts90k: 1, near: [] })],
+      'A',
     ],
   ])('an object %s', (_name, object, candidates, expected) => {
     expect(assign(object, candidates)).toBe(expected);
@@ -184,7 +259,7 @@ describe('with two recordings of a key', () => {
 
   it('that overlap, each segment goes to the newest but for those that continue the older exactly', () => {
     const older = recording('A', 0, null, last9);
-    const newer = recording('B', 10, null, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000 });
+    const newer = recording('B', 10, null, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000, near: [had(1)] });
     expect(assign(segment(22, 10), [older, newer])).toBe('A');
     expect(assign(segment(22, 2), [older, newer])).toBe('B');
   });
@@ -192,6 +267,29 @@ describe('with two recordings of a key', () => {
   it('that both ended, a stray object is left out', () => {
     const both = [first, recording('B', 23, 40, last9)];
     expect(assign(segment(100, 77), both)).toBe('after-end');
+  });
+});
+
+describe('what is sure', () => {
+  const isSure = (object: SegmentObject, candidates: Candidate[]) => {
+    const result = assignSegment(object, candidates, { clockSlackMs: 2000 });
+    return 'isSure' in result && result.isSure;
+  };
+  const [ended, running] = [recording('A', 0, 20, last9), recording('B', 23, null)];
+
+  it.each<[string, boolean, SegmentObject, Candidate[]]>([
+    ['the time alone, of the only recording', true, segment(10, 4), [recording('A', 0, null)]],
+    ['the time alone, of one of several', false, segment(27, 0, 900_000_000), [ended, running]],
+    [
+      'media that continues one of several',
+      true,
+      segment(27, 1),
+      [ended, { ...running, lastNumber: 0, near: [had(0)] }],
+    ],
+    ['media that continues the older, where the newer has nothing yet', false, segment(27, 10), [ended, running]],
+    ['a number that may be a late one’s', false, segment(22, 10, null), [ended]],
+  ])('%s: %s', (_name, expected, object, candidates) => {
+    expect(isSure(object, candidates)).toBe(expected);
   });
 });
 

@@ -193,6 +193,21 @@ describe('an encoder that restarts', () => {
     expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`0:a0 ${listing('b', 1, 0, 9)}`);
   });
 
+  it('keeps its late segment when it restarts at once and counts anew, its clock going on', () => {
+    const all = [...rows(0, 0, 2), row({ number: 2, at: 6 }), row({ number: 1, at: 7.1 })];
+    expect(ids([...all, row({ number: 0, at: 8.1, take: 'b', firstDts: 126_000 + 3 * 180_000 })])).toBe(
+      `${listing('a', 0, 0, 2)} 1:b0`,
+    );
+  });
+
+  it('keeps its late segment behind a hole, though by the time it would go on the next numbering', () => {
+    const anew = (number: number, at: number) =>
+      row({ number, at, take: 'b', firstDts: 900_000_000 + number * 180_000 });
+    const order = orderSegments([...rows(0, 0, 7), anew(0, 14), row({ number: 2, at: 15 }), anew(1, 16)]);
+    expect(order.ordered.map(({ row: { id }, epoch }) => `${epoch}:${id}`)).toEqual(['0:a0', '0:a2', '1:b0', '1:b1']);
+    expect(order.gaps).toMatchObject([{ from: 1, to: 1, afterId: 'a0' }]);
+  });
+
   it('is noticed when its first upload is retried, its second goes on the old end, and it restarts once more', () => {
     const later = [
       row({ number: 1, at: 11.1, take: 'b', firstDts: 5e8 }),

@@ -102,6 +102,14 @@ describe('an end of a stream', () => {
   it('does not end a broadcast that started after it', () => {
     expect(decideStreamEvent(ended(30), [finished, known({ id: 'B', startedAt: at(40) })], rules).act).toBe('none');
   });
+  it('in the second in which the next broadcast started is that of the one before', () => {
+    const next = known({ id: 'B', startedAt: at(30) });
+    expect(decideStreamEvent(ended(30), [finished, next], rules).act).toBe('none');
+    expect(decideStreamEvent(ended(30), [known({ id: 'A', endedAt: at(20) }), next], rules)).toMatchObject({
+      act: 'end',
+      recordingId: 'B',
+    });
+  });
   it('older than the broadcast that runs may be that of one whose start was lost', () => {
     const missed = { act: 'create-ended', endedAt: at(38), onlyIfObjects: true };
     expect(decideStreamEvent(ended(38), [finished, known({ id: 'B', startedAt: at(45) })], rules)).toEqual(missed);

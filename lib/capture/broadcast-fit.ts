@@ -1,0 +1,124 @@
+/**
+ * How a segment fits what a recording has captured already: by the timestamps of its media, and by its number where
+ * those say nothing. Owns that comparison of one segment with one recording; choosing between recordings is broadcast.ts.
+ *
+ *   captured  ──[4]──[5]──      ──[7]──[8]──►
+ *                      [6]                      fills: begins where one ends, ends where one begins
+ *                                        [9]    touches: one of the two
+ *                                           [10]   in line: as far behind 8 as their numbers say
+ */
+import { delta90k } from './clock90k.ts';
+
+export interface SegmentObject {
+  readonly key: string;
+  readonly etag: string;
+  /** On our clock: the store's Date header tells the difference. */
+  readonly modifiedAtMs: number;
+  readonly number: number | null;
+  readonly firstDts90k: number | null;
+  readonly endDts90k?: number | null;
+  readonly durationMs?: number;
+}
+
+/** A captured segment with which another one can be compared. */
+export interface CapturedSegment {
+  readonly number: number | null;
+  readonly firstDts90k: number | null;
+  readonly endDts90k: number | null;
+  /** On our clock, as all times here. */
+  readonly modifiedAtMs: number;
+  readonly isSameKey: boolean;
+}
+
+/** What a recording has captured. */
+export interface Captured {
+  /** Number and end of its last captured segment; null where unknown. */
+  readonly lastNumber: number | null;
+  readonly lastEndDts90k: number | null;
+  readonly lastModifiedAtMs?: number | null;
+  /** Its segments around the one that is asked for: by number, by key, and where its media begins and ends. */
+  readonly near?: readonly CapturedSegment[];
+}
+
+/**
+ * `taken`: it has that media already. `foreign`: it has others to compare with, and this one continues none of them.
+ * `unknown`: there is nothing to compare.
+ */
+export type FitKind = 'fills' | 'touches' | 'in-line' | 'taken' | 'foreign' | 'unknown';
+
+export interface Fit {
+  readonly kind: FitKind;
+  /** When the earliest of those was uploaded that it goes on behind; infinite where it comes before others only. */
+  readonly sinceMs: number;
+}
+
+/** Numbers that are compared with each other: what lies between them is on its way, or lost. */
+export const NEAR_NUMBERS = 5;
+/** Where a segment ends is an estimate, whose error grows with uneven frame rates. */
+export const TOUCHES_90K = 45_000;
+const DEFAULT_DURATION_MS = 2000;
+/** How far the next numbers of an encoder that paused may have moved on. */
+const AHEAD_90K = 120 * 90_000;
+const BEHIND = 15;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Compares one segment with one recording. */
+export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Captured): Fit {
+  const { firstDts90k, endDts90k = null } = segment;
+  const timed = near.filter((one) => one.firstDts90k !== null);
+  if (firstDts90k === null || (timed.length === 0 && lastNumber === null)) return { kind: 'unknown', sinceMs: NEVER };
+  // Whatever follows it elsewhere: there is no room for it here.
+  if (timed.some((one) => meets(one.firstDts90k, firstDts90k, segment))) return { kind: 'taken', sinceMs: NEVER };
+  const before = timed.filter((one) => meets(one.endDts90k, firstDts90k, segment));
+  const behind = timed.filter((one) => meets(endDts90k, one.firstDts90k, segment));
+  const line = timed.filter((one) => isInLine(segment, one));
+  const touching = before.length + behind.length > 0;
+  const kind =
+    before.length > 0 && behind.length > 0 ? 'fills' : touching ? 'touches' : line.length > 0 ? 'in-line' : 'foreign';
+  const goesOnBehind = touching ? before : line.filter((one) => (one.number ?? 0) < (segment.number ?? 0));
+  return { kind, sinceMs: Math.min(NEVER, ...goesOnBehind.map((one) => one.modifiedAtMs)) };
+}
+
+/** The media of a segment goes on with that of the recording. */
+export function continues({ kind }: Fit): boolean {
+  return kind === 'fills' || kind === 'touches' || kind === 'in-line';
+}
+
+function meets(one90k: number | null, other90k: number | null, { durationMs }: SegmentObject): boolean {
+  if (one90k === null || other90k === null) return false;
+  const half = durationMs ? durationMs * 45 : TOUCHES_90K;
+  return Math.abs(delta90k(one90k, other90k)) <= Math.min(TOUCHES_90K, half);
+}
+
+/** Their timestamps are as far apart as their numbers say: the encoder that made the one made the other. */
+function isInLine(segment: SegmentObject, { number, firstDts90k }: CapturedSegment): boolean {
+  if (segment.number === null || number === null || segment.firstDts90k === null || firstDts90k === null) return false;
+  const steps = segment.number - number;
+  if (steps === 0 || Math.abs(steps) > NEAR_NUMBERS) return false;
+  const expected = steps * nominalMs(segment) * 90;
+  const found = delta90k(firstDts90k, segment.firstDts90k);
+  return Math.abs(found - expected) <= Math.max(TOUCHES_90K, Math.abs(expected) / 10);
+}
+
+/** The next number, or one of the few after it while those between are on their way. */
+export function isAhead(segment: SegmentObject, { lastNumber, lastEndDts90k }: Captured): boolean {
+  if (segment.number === null || lastNumber === null) return false;
+  if (segment.number <= lastNumber || segment.number > lastNumber + NEAR_NUMBERS) return false;
+  if (segment.firstDts90k === null || lastEndDts90k === null) return true;
+  const step = delta90k(lastEndDts90k, segment.firstDts90k);
+  return step >= -TOUCHES_90K && step <= AHEAD_90K;
+}
+
+/** A number that the recording lacks, a little behind its last one. */
+export function isHole(segment: SegmentObject, { lastNumber, near }: Captured): boolean {
+  if (segment.number === null || lastNumber === null || segment.number > lastNumber) return false;
+  return !hasKey({ near }) && lastNumber - segment.number <= BEHIND;
+}
+
+export function hasKey({ near = [] }: { readonly near?: readonly CapturedSegment[] | undefined }): boolean {
+  return near.some((one) => one.isSameKey);
+}
+
+export function nominalMs({ durationMs }: SegmentObject): number {
+  return durationMs && durationMs > 0 ? durationMs : DEFAULT_DURATION_MS;
+}
