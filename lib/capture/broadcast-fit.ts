@@ -6,6 +6,7 @@
  *                      [6]                      fills: begins where one ends, ends where one begins
  *                                        [9]    touches: one of the two
  *                                           [10]   in line: as far behind 8 as their numbers say
+ *                                        [0]    goes on: the clock does, of an encoder that counts anew
  */
 import { delta90k } from './clock90k.ts';
 
@@ -44,7 +45,7 @@ export interface Captured {
  * `taken`: it has that media already. `foreign`: it has others to compare with, and this one continues none of them.
  * `unknown`: there is nothing to compare.
  */
-export type FitKind = 'fills' | 'touches' | 'in-line' | 'taken' | 'foreign' | 'unknown';
+export type FitKind = 'fills' | 'touches' | 'in-line' | 'goes-on' | 'taken' | 'foreign' | 'unknown';
 
 export interface Fit {
   readonly kind: FitKind;
@@ -66,22 +67,40 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Captured): Fit {
   const { firstDts90k, endDts90k = null } = segment;
   const timed = near.filter((one) => one.firstDts90k !== null);
-  if (firstDts90k === null || (timed.length === 0 && lastNumber === null)) return { kind: 'unknown', sinceMs: NEVER };
-  // Whatever follows it elsewhere: there is no room for it here.
-  if (timed.some((one) => meets(one.firstDts90k, firstDts90k, segment))) return { kind: 'taken', sinceMs: NEVER };
+  if (firstDts90k === null || (timed.length === 0 && lastNumber === null)) return asFit('unknown', []);
+  const begins = timed.filter((one) => meets(one.firstDts90k, firstDts90k, segment));
   const before = timed.filter((one) => meets(one.endDts90k, firstDts90k, segment));
-  const behind = timed.filter((one) => meets(endDts90k, one.firstDts90k, segment));
+  const touchedBefore = before.filter((one) => isCounted(segment, one, -1));
+  const touchedBehind = timed.filter((one) => meets(endDts90k, one.firstDts90k, segment) && isCounted(segment, one, 1));
+  // Where encoders began alike, each of them leaves room for one.
+  const room = Math.max(touchedBefore.length, touchedBehind.length, 1);
+  if (begins.filter((one) => one.number === segment.number).length >= room) return asFit('taken', []);
+  if (touchedBefore.length > 0) return asFit(touchedBehind.length > 0 ? 'fills' : 'touches', touchedBefore);
+  if (touchedBehind.length > 0) return asFit('touches', []);
   const line = timed.filter((one) => isInLine(segment, one));
-  const touching = before.length + behind.length > 0;
-  const kind =
-    before.length > 0 && behind.length > 0 ? 'fills' : touching ? 'touches' : line.length > 0 ? 'in-line' : 'foreign';
-  const goesOnBehind = touching ? before : line.filter((one) => (one.number ?? 0) < (segment.number ?? 0));
+  if (line.length > 0)
+    return asFit(
+      'in-line',
+      line.filter((one) => (one.number ?? 0) < (segment.number ?? 0)),
+    );
+  const anew = before.filter((one) => (one.number ?? 0) > (segment.number ?? 0));
+  return anew.length > 0 && begins.length === 0 ? asFit('goes-on', anew) : asFit('foreign', []);
+}
+
+function asFit(kind: FitKind, goesOnBehind: readonly CapturedSegment[]): Fit {
   return { kind, sinceMs: Math.min(NEVER, ...goesOnBehind.map((one) => one.modifiedAtMs)) };
 }
 
-/** The media of a segment goes on with that of the recording. */
-export function continues({ kind }: Fit): boolean {
-  return kind === 'fills' || kind === 'touches' || kind === 'in-line';
+/** How sure it is that the media of a segment goes on with that of the recording; 0: it does not. */
+export function strengthOf({ kind }: Fit): 0 | 1 | 2 {
+  if (kind === 'goes-on') return 1;
+  return kind === 'fills' || kind === 'touches' || kind === 'in-line' ? 2 : 0;
+}
+
+/** Its number is that of its neighbour, counted on; names without numbers say nothing against it. */
+function isCounted(segment: SegmentObject, one: CapturedSegment, step: 1 | -1): boolean {
+  if (segment.number === null || one.number === null) return segment.number === one.number;
+  return one.number === segment.number + step;
 }
 
 function meets(one90k: number | null, other90k: number | null, { durationMs }: SegmentObject): boolean {

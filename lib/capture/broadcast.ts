@@ -14,7 +14,7 @@
  */
 
 import type { SegmentObject } from './broadcast-fit.ts';
-import { type Captured, continues, type Fit, fitOf, hasKey, isAhead, isHole, nominalMs } from './broadcast-fit.ts';
+import { type Captured, type Fit, fitOf, hasKey, isAhead, isHole, nominalMs, strengthOf } from './broadcast-fit.ts';
 
 export type { CapturedSegment, SegmentObject } from './broadcast-fit.ts';
 
@@ -80,16 +80,24 @@ export function assignSegment(
 
 /** The recording with whose media this goes on. Encoders that start at the same timestamp make segments that fit several. */
 function chooseContinued(segment: SegmentObject, compared: readonly Compared[]): Assignment | null {
-  const fitting = compared.filter(({ fit }) => continues(fit));
+  const strength = Math.max(0, ...compared.map(({ fit }) => strengthOf(fit)));
+  if (strength === 0) return null;
+  const fitting = compared.filter(({ fit }) => strengthOf(fit) === strength);
   const [first] = fitting;
   const chosen = fitting.find(({ one }) => isDue(segment, one, EARLY_MS)) ?? first;
   if (chosen === undefined) return null;
-  const newer = compared.slice(0, compared.indexOf(chosen));
-  const empty = newer.find(({ one, fit }) => fit.kind === 'unknown' && isWithin(segment, one));
-  if (empty === undefined) return { recordingId: chosen.one.id, isSure: true };
+  const rivals = compared.slice(0, compared.indexOf(chosen)).filter(({ one }) => isWithin(segment, one));
+  const rival = rivals.find((newer) => mayBeIts(segment, newer, chosen.fit));
+  const isSure = !rivals.some(({ fit }) => fit.kind === 'unknown' || fit.kind === 'taken');
+  return { recordingId: (rival ?? chosen).one.id, isSure };
+}
+
+/** The segment continues an older recording, and a newer one that is running has nothing that it continues. */
+function mayBeIts(segment: SegmentObject, { one, fit }: Compared, older: Fit): boolean {
+  // Its encoder has been at that number with that clock before: it has begun anew, and so does the next one.
+  if (fit.kind === 'taken') return true;
   // What it continues may be the newer one's too, captured before its start was heard.
-  const isNewer = chosen.fit.sinceMs >= empty.one.startedAtMs && isDue(segment, empty.one, CLEARLY_EARLY_MS);
-  return { recordingId: isNewer ? empty.one.id : chosen.one.id, isSure: false };
+  return fit.kind === 'unknown' && older.sinceMs >= one.startedAtMs && isDue(segment, one, CLEARLY_EARLY_MS);
 }
 
 /** The newest that runs at the time of the segment; clocks that differ may let it seem to be before that one's start. */
@@ -105,16 +113,17 @@ function isWithin(segment: SegmentObject, { startedAtMs, endedAtMs }: Candidate)
   return segment.modifiedAtMs >= startedAtMs && (endedAtMs === null || segment.modifiedAtMs <= endedAtMs);
 }
 
-/** By its number it may be next in a running broadcast, and enough time has passed for it to be made. */
-function isDue(segment: SegmentObject, running: Candidate, earlyMs: number): boolean {
+/** By its number enough time has passed for it to be made, reckoned from those before it; one of them may have been late. */
+function isDue(segment: SegmentObject, one: Candidate, earlyMs: number): boolean {
   const { number } = segment;
   if (number === null) return true;
-  const { lastNumber, lastModifiedAtMs } = running;
-  const dueMs =
-    lastNumber === null || typeof lastModifiedAtMs !== 'number'
-      ? running.startedAtMs + (number + 1) * nominalMs(segment)
-      : lastModifiedAtMs + (number - lastNumber) * nominalMs(segment);
-  return segment.modifiedAtMs >= dueMs - earlyMs;
+  const before = (one.near ?? []).filter((near) => near.number !== null && near.number < number);
+  const known =
+    before.length > 0
+      ? before
+      : [{ number: one.lastNumber ?? -1, modifiedAtMs: one.lastModifiedAtMs ?? one.startedAtMs }];
+  const dueMs = known.map((near) => near.modifiedAtMs + (number - (near.number ?? 0)) * nominalMs(segment));
+  return segment.modifiedAtMs >= Math.min(...dueMs) - earlyMs;
 }
 
 /** Uploaded after the end: can it be this broadcast's, or does it look like the beginning of another? */

@@ -70,19 +70,23 @@ function decideStart(event: StreamEvent, broadcasts: readonly KnownBroadcast[], 
 
   const later = broadcasts.find((broadcast) => broadcast.startedAt.getTime() > at);
   const current = broadcasts.findLast((broadcast) => broadcast.startedAt.getTime() <= at);
-  if (current && (!current.endedAt || at <= current.endedAt.getTime())) return decideStartWithin(event, current, rules);
-  if (later) {
-    // Met before its start was told, by an end that came first. All other starts are told by their one time.
-    if (isGuess(later)) return { act: 'move-start', recordingId: later.id, startedAt: event.occurredAt };
-    return { act: 'create-past', startedAt: event.occurredAt, endedAt: later.startedAt, followedBy: later.id };
-  }
+  if (current && (!current.endedAt || at <= current.endedAt.getTime()))
+    return decideStartWithin(event, current, later, rules);
+  // Met before its start was told, by an end that came first. All other starts are told by their one time.
+  if (later && isGuess(later)) return { act: 'move-start', recordingId: later.id, startedAt: event.occurredAt };
+  if (later) return createPast(event, later);
   if (current && isReconnect(event, current, rules))
     return { act: 'resume', recordingId: current.id, resumedAt: event.occurredAt };
   return { act: 'create', startedAt: event.occurredAt };
 }
 
 /** A start after another one's start and not after its end: the two cannot be one broadcast. */
-function decideStartWithin(event: StreamEvent, current: KnownBroadcast, rules: EventRules): EventDecision {
+function decideStartWithin(
+  event: StreamEvent,
+  current: KnownBroadcast,
+  later: KnownBroadcast | undefined,
+  rules: EventRules,
+): EventDecision {
   const startedAt = event.occurredAt;
   if (!current.endedAt) {
     // No end was heard, and the stream starts anew: it was lost, or it comes later than this start.
@@ -91,14 +95,21 @@ function decideStartWithin(event: StreamEvent, current: KnownBroadcast, rules: E
       ? { act: 'resume', recordingId: current.id, resumedAt: startedAt }
       : { act: 'supersede', recordingId: current.id, startedAt };
   }
-  if (isGuess(current)) return { act: 'move-start', recordingId: current.id, startedAt };
+  // In the very second of the end it is the start of the next one.
+  if (isGuess(current) && startedAt < current.endedAt) return { act: 'move-start', recordingId: current.id, startedAt };
   if (current.reconnects.some((resumedAt) => Math.abs(resumedAt.getTime() - startedAt.getTime()) <= rules.sameStartMs))
     return { act: 'none', why: 'the recording went on with this start' };
-  if (current.endedAt.getTime() - startedAt.getTime() <= rules.sameStartMs)
+  if (current.endedAt.getTime() - startedAt.getTime() <= rules.sameStartMs) {
+    if (later) return createPast(event, later);
     return isReconnect(event, current, rules)
       ? { act: 'resume', recordingId: current.id, resumedAt: startedAt }
       : { act: 'create', startedAt };
+  }
   return { act: 'split', recordingId: current.id, startedAt, endedAt: current.endedAt };
+}
+
+function createPast({ occurredAt }: StreamEvent, later: KnownBroadcast): EventDecision {
+  return { act: 'create-past', startedAt: occurredAt, endedAt: later.startedAt, followedBy: later.id };
 }
 
 function isGuess(broadcast: KnownBroadcast): boolean {

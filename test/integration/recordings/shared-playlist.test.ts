@@ -117,10 +117,11 @@ it.each([
     const writtenBefore = Date.now();
     await harness.tell('stream.ended', stream);
     await harness.tell('stream.started', stream);
-    const last = await readFile(short.segments[2] ?? '');
+    const last = await readFile((before ? short.segments[2] : second.segments[0]) ?? '');
     const options = { writtenAtMs: before ? writtenBefore : Date.now() };
     await harness.store.put('live-segments', `${stream.streamKey}/2.ts`, last, 'video/mp2t', options);
     await captureNotified(harness.context, [`${stream.streamKey}/2.ts`]);
+    await harness.drain();
     const [two, one] = await harness.context.recordings.list({ limit: 10, streamId: stream.streamId });
     const captured = async (id: string | undefined) => (await harness.context.segments.list(id ?? '')).length;
     expect([await captured(one?.id), await captured(two?.id)]).toEqual(before ? [3, 0] : [2, 1]);

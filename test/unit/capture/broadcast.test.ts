@@ -201,7 +201,13 @@ describe('with two recordings of a key', () => {
       { ...segment(27, 5), endDts90k: 126_000 + 6 * 180_000 },
       [
         { ...first, near: [had(4)] },
-        { ...second, lastNumber: 0, lastEndDts90k: 126_000 + 180_000, lastModifiedAtMs: at(25), near: [had(0)] },
+        {
+          ...second,
+          lastNumber: 0,
+          lastEndDts90k: 126_000 + 180_000,
+          lastModifiedAtMs: at(25),
+          near: [had(0, undefined, { modifiedAtMs: at(25) })],
+        },
       ],
       'A',
     ],
@@ -227,6 +233,47 @@ describe('with two recordings of a key', () => {
       'that would continue the older, but comes as the first of the newer one, is the newer one’s',
       { ...segment(25, 0), endDts90k: 126_000 + 180_000 },
       [{ ...first, near: [had(1)] }, second],
+      'B',
+    ],
+    [
+      'of a restarted encoder whose clock begins as all others do is the running one’s, though it fits the older',
+      segment(29, 1),
+      [
+        { ...first, lastNumber: 0, near: [had(0)] },
+        { ...second, lastNumber: 0, near: [had(0), had(1, undefined, sameKey), had(0)] },
+      ],
+      'B',
+    ],
+    [
+      'of a restarted encoder is the running one’s, though its first segment is not there yet and it fits the older',
+      segment(29, 1),
+      [
+        { ...first, lastNumber: 0, near: [had(0)] },
+        { ...second, lastNumber: 1, near: [had(0), had(1, undefined, sameKey)] },
+      ],
+      'B',
+    ],
+    [
+      'that is next in the newer one, where one before it has just come late, is that one’s though it is in line with the older',
+      segment(33, 4),
+      [
+        { ...first, lastNumber: 1, near: [had(1)] },
+        {
+          ...second,
+          lastNumber: 1,
+          lastModifiedAtMs: at(32.5),
+          near: [had(3, undefined, { modifiedAtMs: at(31) }), had(1, undefined, { modifiedAtMs: at(32.5) })],
+        },
+      ],
+      'B',
+    ],
+    [
+      'that continues the older by its clock alone, is the newer one’s whose numbers it continues too',
+      segment(29, 3, END_OF_9),
+      [
+        { ...first, lastNumber: 0, near: [had(0, END_OF_9 - 180_000)] },
+        { ...second, lastNumber: 2, near: [had(0, END_OF_9 - 180_000), had(1, END_OF_9), had(2, END_OF_9 - 180_000)] },
+      ],
       'B',
     ],
     [

@@ -38,6 +38,20 @@ describe('a start of a stream', () => {
   it('changes nothing when it comes again after the end', () => {
     expect(decideStreamEvent(started(0), [finished], rules).act).toBe('none');
   });
+  it('is that of a broadcast of which only the end was told, but for one in the second of that end', () => {
+    const guessed = known({ status: 'processing', endedAt: at(30), startSource: 'ended-event' });
+    expect(decideStreamEvent(started(29), [guessed], rules)).toMatchObject({ act: 'move-start', recordingId: 'A' });
+    expect(decideStreamEvent(started(30), [guessed], rules)).toEqual({ act: 'create', startedAt: at(30) });
+  });
+  it('a moment before a known end is that of the next one, which is over where another one has started since', () => {
+    expect(decideStreamEvent(started(29), [finished], rules)).toEqual({ act: 'create', startedAt: at(29) });
+    expect(decideStreamEvent(started(29), [finished, known({ id: 'B', startedAt: at(40) })], rules)).toEqual({
+      act: 'create-past',
+      startedAt: at(29),
+      endedAt: at(40),
+      followedBy: 'B',
+    });
+  });
   it('inside a broadcast that has ended parts it in two: the end is that of the later one', () => {
     expect(decideStreamEvent(started(10), [finished], rules)).toEqual({
       act: 'split',
