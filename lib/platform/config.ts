@@ -121,6 +121,10 @@ const schema = z.object({
   RETENTION_DAYS: integer(0, 0, 36_500),
   RETENTION_DRY_RUN: flag(true),
   METRICS_EMF: flag(false),
+  METRICS_NAMESPACE: z
+    .string()
+    .regex(/^[\w.\-/#:]{1,255}$/, { message: 'must be a name of CloudWatch: letters, digits and . - _ / # :' })
+    .default('RecordingService'),
   SCRATCH_DIR: z.string().min(1).default('/tmp/recordings'),
   SEGMENTS_QUEUE_URL: httpUrl.optional(),
   JOBS_QUEUE_URL: httpUrl.optional(),

@@ -9,7 +9,6 @@ import { scratchUse } from './scratch.ts';
 
 /** Segments, failures and latencies are those of the last quarter of an hour: the ledger only grows, and is never read whole. */
 const WINDOW_MS = 15 * 60_000;
-const NAMESPACE = 'RecordingService';
 
 export interface MetricsSnapshot {
   readonly recordings: Readonly<Record<'recording' | 'processing' | 'completed' | 'failed', number>>;
@@ -151,8 +150,8 @@ export function toPrometheus(snapshot: MetricsSnapshot): Promise<string> {
   return registry.metrics();
 }
 
-/** The snapshot as one CloudWatch embedded metric format (EMF) document. */
-export function toEmf(snapshot: MetricsSnapshot, nowMs: number): Record<string, unknown> {
+/** The snapshot as one CloudWatch embedded metric format (EMF) document; stages that share an account have a namespace each. */
+export function toEmf(snapshot: MetricsSnapshot, nowMs: number, namespace: string): Record<string, unknown> {
   const values: Record<string, number | null> = {
     RecordingsLive: snapshot.recordings.recording,
     RecordingsProcessing: snapshot.recordings.processing,
@@ -175,7 +174,7 @@ export function toEmf(snapshot: MetricsSnapshot, nowMs: number): Record<string, 
       Timestamp: nowMs,
       CloudWatchMetrics: [
         {
-          Namespace: NAMESPACE,
+          Namespace: namespace,
           Dimensions: [['service']],
           Metrics: known.map(([name]) => ({ Name: name, Unit: unit(name) })),
         },
@@ -189,7 +188,8 @@ export function toEmf(snapshot: MetricsSnapshot, nowMs: number): Record<string, 
 /** Writes the metrics as one line of the log, where CloudWatch finds them. A failure is logged, never thrown. */
 export async function emitMetrics(context: RecordingContext): Promise<void> {
   try {
-    context.logger.info(toEmf(await readMetrics(context), context.clock.now()), 'Metrics');
+    const snapshot = await readMetrics(context);
+    context.logger.info(toEmf(snapshot, context.clock.now(), context.config.METRICS_NAMESPACE), 'Metrics');
   } catch (error) {
     context.logger.warn({ err: error }, 'Could not read the metrics');
   }

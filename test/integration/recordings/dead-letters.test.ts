@@ -247,5 +247,5 @@ it('metrics count dead letters by what became of them, one that comes twice once
   const snapshot = await readMetrics(harness.context);
   expect(snapshot.deadLetters).toEqual({ repeated: 0, failed: 0, dropped: 2 });
   expect(await toPrometheus(snapshot)).toContain('recording_dead_letters{outcome="dropped"} 2');
-  expect(toEmf(snapshot, 0)).toMatchObject({ DeadLetters: 2 });
+  expect(toEmf(snapshot, 0, 'RecordingService')).toMatchObject({ DeadLetters: 2 });
 });

@@ -168,7 +168,7 @@ describe('metrics', () => {
     const text = await toPrometheus(snapshot);
     expect(text).toContain(`recording_recordings{status="completed"} ${snapshot.recordings.completed}`);
     expect(text).toMatch(/^recording_finish_seconds\{quantile="0\.95"\} [\d.e-]+$/m);
-    const emf = toEmf(snapshot, Date.UTC(2025, 9, 5));
+    const emf = toEmf(snapshot, Date.UTC(2025, 9, 5), 'RecordingService');
     expect(emf).toMatchObject({
       _aws: { Timestamp: Date.UTC(2025, 9, 5) },
       FinishLatencyP95: snapshot.finishSeconds.p95,

@@ -58,7 +58,7 @@ describe('the text for Prometheus', () => {
 
 describe('the line for CloudWatch', () => {
   it('declares each metric that it has, with its unit, under one dimension', () => {
-    const emf = toEmf(snapshot, 1_760_000_000_000) as Record<string, unknown> & {
+    const emf = toEmf(snapshot, 1_760_000_000_000, 'RecordingService') as Record<string, unknown> & {
       _aws: { CloudWatchMetrics: Array<{ Dimensions: string[][]; Metrics: Array<{ Name: string; Unit: string }> }> };
     };
     const [directive] = emf._aws.CloudWatchMetrics;
@@ -80,7 +80,7 @@ describe('the alarms of serverless.yml', () => {
     }),
   });
   const text = readFileSync(join(import.meta.dirname, '../../../serverless.yml'), 'utf8');
-  const { resources } = parse(text, { merge: true, logLevel: 'error' });
+  const { custom, resources } = parse(text, { merge: true, logLevel: 'error' });
   const alarms = Object.values(resources.Resources).flatMap((one) => {
     const { success, data } = alarm.safeParse(one);
     return success ? [data.Properties] : [];
@@ -91,8 +91,14 @@ describe('the alarms of serverless.yml', () => {
     const filters = JSON.stringify(Object.values(resources.Resources)).match(
       /"MetricName":"ScratchSpaceWarnings[^"]*"/g,
     );
-    const written = new Set([...Object.keys(toEmf(all, 0)), ...(filters ?? []).map((one) => one.slice(14, -1))]);
-    const own = alarms.filter(({ Namespace }) => Namespace === 'RecordingService');
+    // Each stage's own: a stage for tests must not ring the alarms of another.
+    const namespace = custom.environments.aws.METRICS_NAMESPACE;
+    expect(namespace).toMatch(/^RecordingService\$\{self:custom\.suffix\}$/);
+    const written = new Set([
+      ...Object.keys(toEmf(all, 0, 'RecordingService')),
+      ...(filters ?? []).map((one) => one.slice(14, -1)),
+    ]);
+    const own = alarms.filter(({ Namespace }) => Namespace === namespace);
     expect(own.map(({ MetricName }) => MetricName).filter((name) => !written.has(name))).toEqual([]);
     expect(own.map(({ MetricName }) => MetricName)).toEqual(
       expect.arrayContaining(['RecentFailures', 'SegmentsMissing']),
