@@ -204,8 +204,8 @@ async function resolveLostStart(
   const earlier = known.filter((recording) => recording.endedAt && recording.endedAt <= event.occurredAt);
   const sinceMs = Math.max(0, ...earlier.map((recording) => (recording.endedAt?.getTime() ?? 0) + 1000));
   const startedMs = Math.max(sinceMs, (isTold ? told.startedAt : (inferred ?? event.occurredAt)).getTime());
-  // A start in the second of the end would be taken for that of the next broadcast.
-  const latestMs = Math.max(Math.min(sinceMs, endMs), endMs - 1000);
+  // A guess in the second of the end would be taken for the start of the next broadcast; what is told is as it is.
+  const latestMs = isTold ? endMs : Math.max(Math.min(sinceMs, endMs), endMs - 1000);
   // A store that does not answer must not make the end of a stream vanish: recorded now, captured when it heals.
   return { startedAt: new Date(Math.min(startedMs, latestMs)), hasObjects: objects === null || inferred !== null };
 }

@@ -1,6 +1,7 @@
 /** Broadcasts of one stream whose events come in another order than they happened. */
+import { recordStreamEvent } from '../../../lib/recordings/record-stream-event.ts';
 import { newStream } from '../../support/recorded.ts';
-import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { type Harness, silentStreamService, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -37,5 +38,19 @@ describe('a broadcast that is heard of while the next one of its stream is runni
       { status: 'processing', startedAt: expect.any(Date), endedAt: ended },
       { status: 'recording', startedAt: later, endedAt: null },
     ]);
+  });
+});
+
+describe('a broadcast within one second of which only the end is told', () => {
+  it('began when the Stream Service says, once, though its start is told after all', async () => {
+    const stream = newStream();
+    const told = { ...stream, userId: null, live: false, startedAt: at(50), endedAt: at(50) } as const;
+    const streams = { ...silentStreamService, find: async () => told };
+    const context = harness.variant({}, { streams });
+    await harness.store.put('live-segments', `${stream.streamKey}/segment_000.ts`, Buffer.from('media'), 'video/mp2t');
+    const event = { ...stream, userId: null, occurredAt: at(50), source: 'webhook' } as const;
+    await recordStreamEvent(context, { ...event, event: 'stream.ended' });
+    await recordStreamEvent(context, { ...event, event: 'stream.started' });
+    expect(await recordingsOf(stream.streamId)).toEqual([{ status: 'processing', startedAt: at(50), endedAt: at(50) }]);
   });
 });
