@@ -86,8 +86,9 @@ function chooseContinued(segment: SegmentObject, compared: readonly Compared[]):
   const [first] = fitting;
   const chosen = fitting.find(({ one }) => isDue(segment, one, EARLY_MS)) ?? first;
   if (chosen === undefined) return null;
-  const rivals = compared.slice(0, compared.indexOf(chosen)).filter(({ one }) => isWithin(segment, one));
-  const rival = rivals.find((newer) => mayBeIts(segment, newer, chosen.fit));
+  // Its start may lie a little behind the segment only because clocks differ.
+  const rivals = compared.slice(0, compared.indexOf(chosen)).filter(({ one }) => !isOver(segment, one));
+  const rival = rivals.find((newer) => isWithin(segment, newer.one) && mayBeIts(segment, newer, chosen.fit));
   const isSure = !rivals.some(({ fit }) => fit.kind === 'unknown' || fit.kind === 'taken');
   return { recordingId: (rival ?? chosen).one.id, isSure };
 }
@@ -102,15 +103,19 @@ function mayBeIts(segment: SegmentObject, { one, fit }: Compared, older: Fit): b
 
 /** The newest that runs at the time of the segment; clocks that differ may let it seem to be before that one's start. */
 function chooseByTime(segment: SegmentObject, started: readonly Candidate[]): Candidate | undefined {
-  const newest = started.find((one) => segment.modifiedAtMs <= (one.endedAtMs ?? Number.POSITIVE_INFINITY));
+  const newest = started.find((one) => !isOver(segment, one));
   if (newest === undefined || segment.modifiedAtMs >= newest.startedAtMs) return newest;
   const running = started.find((one) => isWithin(segment, one));
   // A name that comes again and continues nothing is a restarted encoder's, or the first of the newer broadcast.
   return running && !(hasKey(running) && isDue(segment, newest, EARLY_MS)) ? running : newest;
 }
 
-function isWithin(segment: SegmentObject, { startedAtMs, endedAtMs }: Candidate): boolean {
-  return segment.modifiedAtMs >= startedAtMs && (endedAtMs === null || segment.modifiedAtMs <= endedAtMs);
+function isWithin(segment: SegmentObject, one: Candidate): boolean {
+  return segment.modifiedAtMs >= one.startedAtMs && !isOver(segment, one);
+}
+
+function isOver(segment: SegmentObject, { endedAtMs }: Candidate): boolean {
+  return endedAtMs !== null && segment.modifiedAtMs > endedAtMs;
 }
 
 /** By its number enough time has passed for it to be made, reckoned from those before it; one of them may have been late. */

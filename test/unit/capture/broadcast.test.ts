@@ -334,6 +334,7 @@ describe('what is sure', () => {
       [ended, { ...running, lastNumber: 0, near: [had(0)] }],
     ],
     ['media that continues the older, where the newer has nothing yet', false, segment(27, 10), [ended, running]],
+    ['the same, a moment before the newer one’s start', false, segment(22.9, 10), [ended, running]],
     ['a number that may be a late one’s', false, segment(22, 10, null), [ended]],
   ])('%s: %s', (_name, expected, object, candidates) => {
     expect(isSure(object, candidates)).toBe(expected);
