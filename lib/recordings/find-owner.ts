@@ -5,6 +5,7 @@
 import { assignSegment, type Candidate } from '../capture/broadcast.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
+import { findCapturedAround } from './captured-around.ts';
 import type { RecordingContext } from './context.ts';
 import { capturesSinceMs, type Recording } from './recording.ts';
 import { isSameWrite } from './segment-repository.ts';
@@ -80,7 +81,7 @@ async function describeCandidate(
   };
   if (segment === null) return { ...times, lastNumber: null, lastEndDts90k: null };
   const { key, number, probe } = segment;
-  const captured = await context.segments.findAround(candidate.id, {
+  const captured = await findCapturedAround(context.db, candidate.id, {
     key,
     number,
     firstDts90k: probe?.firstDts90k ?? null,

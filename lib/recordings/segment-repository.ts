@@ -2,7 +2,6 @@
  * The ledger: rows of `recording_segments`, in plain SQL. A row says what became of one source object (its key and
  * ETag); whoever wants to know whether something was lost reads this table and nothing else.
  */
-import { NEAR_NUMBERS, TOUCHES_90K } from '../capture/broadcast-fit.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { Queryable } from '../platform/database.ts';
 
@@ -58,23 +57,6 @@ export interface AddedSegment {
   readonly parts: number;
   readonly processing: boolean;
   readonly leased: boolean;
-}
-
-/** A captured segment, as far as another one is compared with it. */
-export interface CapturedAround {
-  readonly number: number | null;
-  readonly firstDts90k: number | null;
-  readonly endDts90k: number | null;
-  readonly modifiedAt: Date | null;
-  readonly isSameKey: boolean;
-}
-
-/** What one more segment of a recording would continue, fill or repeat. */
-export interface AroundSegment {
-  /** The one that was captured last. */
-  readonly last: CapturedAround | null;
-  /** Those with the numbers around it, with its key, or whose media touches its own: encoders that restart count anew. */
-  readonly near: readonly CapturedAround[];
 }
 
 /** A source object that a ledger has. */
@@ -307,29 +289,6 @@ export class SegmentRepository {
       'UPDATE recording_segments SET state = $3, reason = $4 WHERE recording_id = $1 AND id = ANY($2::bigint[])',
       [recordingId, ids, state, reason],
     );
-  }
-
-  /** What a recording has captured around a segment that may be its own. */
-  async findAround(
-    recordingId: string,
-    segment: Pick<SegmentEntry, 'firstDts90k' | 'endDts90k'> & { readonly key: string; readonly number: number | null },
-  ): Promise<AroundSegment> {
-    const touches = (column: string, parameter: string) =>
-      // Clocks of 33 bits run over.
-      `abs((${column} - ${parameter}::bigint + 3 * 4294967296) % 8589934592 - 4294967296) <= ${TOUCHES_90K}`;
-    const { rows } = await this.#db.query<CapturedAround & { id: number; isLast: boolean } & Record<string, unknown>>(
-      `WITH captured AS (
-         SELECT id, name_number AS number, first_dts90k AS "firstDts90k", end_dts90k AS "endDts90k",
-                source_modified_at AS "modifiedAt", source_key = $2 AS "isSameKey", id = max(id) OVER () AS "isLast"
-           FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late'))
-       SELECT * FROM captured
-        WHERE "isLast" OR "isSameKey" OR number BETWEEN $3::bigint - ${NEAR_NUMBERS} AND $3::bigint + ${NEAR_NUMBERS}
-           OR ${touches('"endDts90k"', '$4')} OR ${touches('"firstDts90k"', '$4')} OR ${touches('"firstDts90k"', '$5')}
-        ORDER BY id DESC LIMIT 200`,
-      [recordingId, segment.key, segment.number, segment.firstDts90k, segment.endDts90k],
-    );
-    const near = rows.map(({ id: _id, isLast: _isLast, ...one }) => one);
-    return { last: near[0] ?? null, near };
   }
 
   async findLastProbe(recordingId: string): Promise<SegmentProbe | null> {

@@ -1,16 +1,15 @@
 /**
- * Compares what came of a schedule with what was true of it. Owns the promises of docs/RELIABILITY.md as checks; each
- * one that does not hold is a difference, in words.
+ * Compares what came of a schedule with what was true of it. Owns the promises of docs/RELIABILITY.md as checks, those
+ * on one recording's file aside (oracle-file.ts); each one that does not hold is a difference, in words.
  */
-import { orderLedger, planLedgerRuns } from '../../../lib/recordings/plan-file.ts';
 import type { Recording } from '../../../lib/recordings/recording.ts';
 import { RecordingRepository } from '../../../lib/recordings/recording-repository.ts';
-import { computeReport } from '../../../lib/recordings/report.ts';
 import { type LedgerSegment, SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
 import type { Bench } from './bench.ts';
+import { judgeFile, judgeLedger, stagedBytes } from './oracle-file.ts';
 import type { TrueSegment } from './script.ts';
-import { joinRuns, readMovie } from './synthetic-media.ts';
-import { markOf, readFrames, SEGMENT_90K } from './synthetic-segment.ts';
+import { readMovie } from './synthetic-media.ts';
+import { markOf } from './synthetic-segment.ts';
 import { mayShareFile, mustShareFile, type Truth, truthOf, wasHeardLate } from './truth.ts';
 import { BUCKET, type World } from './world.ts';
 
@@ -72,121 +71,6 @@ export async function judgeRows(bench: Bench, say: (text: string) => void): Prom
          OR upload_id IS NOT NULL AND status = 'completed' OR next_attempt_at IS NOT NULL`,
   );
   for (const row of rows) say(`recording ${row.id} is stuck: ${row.text}`);
-}
-
-/** The file is there, is what the row says, and shows whole segments in the order in which they were made. */
-async function judgeFile(
-  world: World,
-  truth: Truth,
-  recording: Recording,
-  say: (text: string) => void,
-): Promise<TrueSegment[]> {
-  const object = world.store.objects(BUCKET).find(({ key }) => key === recording.objectKey);
-  if (recording.filePath !== `${BUCKET}/${recording.objectKey}`) say(`file_path is ${recording.filePath}`);
-  if (!object) {
-    say('its file is not there');
-    return [];
-  }
-  if (object.size !== recording.fileSizeBytes) say(`file_size ${recording.fileSizeBytes}, the file has ${object.size}`);
-  const frames = readMovie(object.bytes);
-  const ids = [...new Set(frames.map((frame) => frame.id))];
-  const shown = ids.map((id) => truth.byId.get(id)).filter((segment) => segment !== undefined);
-  // Of two that nothing tells apart each has what it has, in whatever order its times say.
-  if (shown.some((segment) => truth.blurred.has(segment.broadcast) || truth.strays.has(segment.id))) return shown;
-  if (overtakesEncoder(shown)) return shown;
-  const inOrder = shown.toSorted((a, b) => a.place - b.place);
-  if (shown.some((segment, at) => segment !== inOrder[at])) say(`wrong order: ${ids.join(' ')}`);
-  const reference = readMovie(joinRuns(runsOf(shown)));
-  const text = (one: readonly { id: string; frame: number; dts: number }[]) =>
-    one.map(({ id, frame, dts }) => `${id}#${frame}@${dts / 90}`).join(' ');
-  if (text(frames) !== text(reference)) say(`shows\n    ${text(frames)}\n  instead of\n    ${text(reference)}`);
-  return shown;
-}
-
-/** A segment was uploaded when the next encoder's first ones were there: whether it is late or of a third one, who knows. */
-function overtakesEncoder(shown: readonly TrueSegment[]): boolean {
-  const session = ({ id }: TrueSegment) => id.split('.').slice(0, 2).join('.');
-  return shown.some((late) =>
-    shown.some(
-      (next) =>
-        next.place > late.place && session(next) !== session(late) && (next.uploadedMs ?? 0) <= (late.uploadedMs ?? 0),
-    ),
-  );
-}
-
-/** The runs that these segments make: what continues is one. */
-function runsOf(segments: readonly TrueSegment[]): Uint8Array[][] {
-  const runs: Uint8Array[][] = [];
-  let end90k: number | null = null;
-  for (const { bytes, first90k } of segments) {
-    if (!bytes) continue;
-    if (end90k !== null && end90k === first90k) runs.at(-1)?.push(bytes);
-    else runs.push([bytes]);
-    end90k = (first90k + (readFrames(bytes).length * SEGMENT_90K) / 4) % 2 ** 33;
-  }
-  return runs;
-}
-
-/** Ledger, report and file say the same; and the short way would make the same file of it. */
-function judgeLedger(
-  world: World,
-  truth: Truth,
-  recording: Recording,
-  rows: readonly LedgerSegment[],
-  shown: readonly TrueSegment[],
-  say: (text: string) => void,
-): void {
-  const captured = rows.filter((row) => row.state === 'captured');
-  const staged = new Map(captured.map((row) => [row.id, stagedBytes(world, row)]));
-  const idOf = (row: LedgerSegment) => {
-    const bytes = staged.get(row.id);
-    return bytes ? markOf(bytes).id : `${row.sourceKey} (not staged)`;
-  };
-  const held = captured.map(idOf).sort().join(' ');
-  const inFile = shown
-    .map((segment) => segment.id)
-    .sort()
-    .join(' ');
-  if (held !== inFile) say(`the ledger has ${held}, the file shows ${inFile}`);
-  if (captured.some((row) => row.position === null)) say('a captured segment has no place');
-  const anew = rows.map((row) => ({ ...row, position: null, run: null, partNumber: null }));
-  const { runs } = planLedgerRuns(orderLedger(anew).ordered);
-  const whole = runs.map((run) => run.segments.map(({ segment }) => staged.get(segment.id) ?? new Uint8Array()));
-  const object = world.store.objects(BUCKET).find(({ key }) => key === recording.objectKey);
-  if (object && captured.length > 0) {
-    const [short, file] = [readMovie(joinRuns(whole)), readMovie(object.bytes)].map((frames) => JSON.stringify(frames));
-    if (short !== file) say(`the short way would show ${short}`);
-  }
-  judgeReport(world, truth, recording, rows, shown, say);
-}
-
-function judgeReport(
-  world: World,
-  truth: Truth,
-  recording: Recording,
-  rows: readonly LedgerSegment[],
-  shown: readonly TrueSegment[],
-  say: (text: string) => void,
-): void {
-  const report = computeReport(recording, rows);
-  if (report.segments.captured !== shown.length)
-    say(`the report counts ${report.segments.captured} segments, the file shows ${shown.length}`);
-  const [first, last] = [shown[0]?.place ?? 0, shown.at(-1)?.place ?? -1];
-  const of = new Set(shown.map((segment) => segment.broadcast));
-  const all = world.script.broadcasts.flatMap((one) => one.segments).filter((segment) => of.has(segment.broadcast));
-  const lost = all.filter((segment) => segment.place > first && segment.place < last && !shown.includes(segment));
-  const cut = shown.filter((segment) => segment.bytes && readFrames(segment.bytes).length < 4);
-  // Between encoders that number anew nothing tells how many there were.
-  const inner = lost.filter((segment) => !truth.blurred.has(segment.broadcast) && continuesAround(segment, shown));
-  if (report.complete && (inner.length > 0 || cut.length > 0))
-    say(`the report says complete, but lost are ${inner.map((one) => one.id)}, cut are ${cut.map((one) => one.id)}`);
-}
-
-/** Segments of the same session are shown on both sides of it. */
-function continuesAround(segment: TrueSegment, shown: readonly TrueSegment[]): boolean {
-  const session = segment.id.split('.').slice(0, 2).join('.');
-  const same = shown.filter((one) => one.id.startsWith(`${session}.`));
-  return same.some((one) => one.place < segment.place) && same.some((one) => one.place > segment.place);
 }
 
 /** Nothing that could be had is missing or twice, and each broadcast has its own recording. */
@@ -265,9 +149,4 @@ export async function judgeCleaned(
     if (owner !== undefined && !kept.has(owner)) say(`${key} is left in staging`);
   }
   if (world.simulation.running.length > 0) say(`still running: ${world.simulation.running.join(', ')}`);
-}
-
-function stagedBytes(world: World, row: LedgerSegment): Uint8Array | null {
-  const object = world.store.objects(BUCKET).find(({ key }) => key === row.stagedKey);
-  return object && object.size === row.size ? object.bytes : null;
 }
