@@ -12,7 +12,8 @@ export interface LeftOutRow {
   readonly name: string;
   readonly number: number | null;
   readonly playlistSequence?: number | null;
-  readonly state: 'missing' | 'rejected' | 'late';
+  /** `unclaimed`: it may be of this broadcast or of another one. */
+  readonly state: 'missing' | 'rejected' | 'late' | 'unclaimed';
   readonly reason: string | null;
   readonly modifiedAtMs: number | null;
 }
@@ -73,7 +74,8 @@ export function reportCompleteness<R extends ReportRow>(input: ReportInput<R>): 
   const { ordered, gaps, leftOut, runs, startedAtMs, endedAtMs } = input;
   const offsets = mediaOffsets(ordered);
   const missing = gaps.reduce((sum, gap) => sum + gap.missing, 0);
-  const outside = leftOut.filter((row) => !gaps.some((gap) => covers(gap, row)));
+  const expected = leftOut.filter((row) => row.state !== 'unclaimed');
+  const outside = expected.filter((row) => !gaps.some((gap) => covers(gap, row)));
   const damaged = ordered.filter(({ row }) => isDamaged(row));
   return {
     complete: endedAtMs !== null && ordered.length > 0 && missing + leftOut.length + damaged.length === 0,

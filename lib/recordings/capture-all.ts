@@ -11,16 +11,21 @@ const CONCURRENCY = 4;
 
 type Guesses = 'none' | 'one' | 'all';
 
+export interface CapturedAll {
+  readonly captured: number;
+  /** Keys of what came after the end of each recording and is none's that is known of. */
+  readonly unclaimed: ReadonlySet<string>;
+}
+
 /**
  * @param keys in the order in which they were uploaded
- * @returns how many were captured
  * @throws what captureSegment throws, once all others were looked at
  */
 export async function captureAll(
   context: RecordingContext,
   candidates: readonly Recording[],
   keys: readonly string[],
-): Promise<number> {
+): Promise<CapturedAll> {
   const rounds = new Rounds(context, candidates);
   let open = keys;
   for (let guesses: Guesses = 'none', guessed = false; open.length > 0; ) {
@@ -37,7 +42,7 @@ export async function captureAll(
     }
   }
   if (rounds.failure !== undefined) throw rounds.failure;
-  return rounds.captured;
+  return rounds;
 }
 
 interface Round {
@@ -47,10 +52,11 @@ interface Round {
   readonly open: readonly string[];
 }
 
-class Rounds {
+class Rounds implements CapturedAll {
   readonly #context: RecordingContext;
   readonly #candidates: readonly Recording[];
   captured = 0;
+  readonly unclaimed = new Set<string>();
   /** One that cannot be had must not keep the others out. */
   failure: unknown;
 
@@ -68,6 +74,8 @@ class Rounds {
     const worker = async () => {
       for (let key = pending.shift(); key !== undefined; key = pending.shift()) {
         const outcome = await this.#look(key, guesses !== 'none');
+        if (outcome === 'open') this.unclaimed.add(key);
+        else this.unclaimed.delete(key);
         if (outcome === 'open' || outcome === 'unsure') open.push(key);
         isUnsure ||= outcome === 'unsure';
         if (outcome !== 'stored') continue;

@@ -209,6 +209,11 @@ export class RecordingRepository {
     await this.#db.query('UPDATE recordings SET playlist = $2 WHERE id = $1', [id, playlist]);
   }
 
+  async noteUnclaimed(id: string, unclaimed: NonNullable<RecordingFacts['unclaimed']>): Promise<void> {
+    const facts: RecordingFacts = { unclaimed };
+    await this.#db.query('UPDATE recordings SET facts = facts || $2 WHERE id = $1', [id, facts]);
+  }
+
   /** Takes the lease, or null where another holds it (or the recording is finished). */
   async acquireLease(id: string, token: string, now: Date, until: Date): Promise<Recording | null> {
     return this.#one(

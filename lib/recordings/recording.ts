@@ -14,6 +14,13 @@ export interface PlaylistState {
   readonly modifiedAtMs: number;
 }
 
+/** An object of live-segments that no recording has. */
+export interface UnclaimedObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+}
+
 /** Figures that are fixed when the file is: kept for the report and for verification. */
 export interface RecordingFacts {
   /** Set before the first byte goes to the final key: an object found there from then on is ours. */
@@ -34,6 +41,8 @@ export interface RecordingFacts {
   readonly completing?: { readonly uploadId: string; readonly sizeBytes: number; readonly etag: string | null };
   readonly finishMs?: number;
   readonly reconnects?: ReadonlyArray<{ readonly endedAt: string; readonly resumedAt: string }>;
+  /** What came after the end and was nobody's then. */
+  readonly unclaimed?: readonly UnclaimedObject[];
 }
 
 export interface Recording {

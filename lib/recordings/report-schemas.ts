@@ -21,7 +21,7 @@ export const reportSchema = z
         z.object({
           name: z.string(),
           number: z.int().nullable(),
-          state: z.enum(['missing', 'rejected', 'late']),
+          state: z.enum(['missing', 'rejected', 'late', 'unclaimed']),
           reason: z.string().nullable(),
           at: time.nullable(),
         }),

@@ -5,14 +5,16 @@
 import { type CompletenessReport, type LeftOutRow, reportCompleteness } from '../capture/completeness.ts';
 import type { OrderedSegment } from '../capture/order.ts';
 import type { RunSegment } from '../capture/runs.ts';
+import { numberInName } from '../capture/segment-name.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { RecordingContext } from './context.ts';
 import { RecordingNotFound } from './errors.ts';
 import { type OrderableSegment, orderLedger, planLedgerRuns } from './plan-file.ts';
 import { remembered } from './playback-memory.ts';
 import { findFileHash, ledgerState } from './playback-repository.ts';
-import type { Recording, RecordingStatus } from './recording.ts';
+import type { Recording, RecordingStatus, UnclaimedObject } from './recording.ts';
 import type { LedgerSegment } from './segment-repository.ts';
+import { findUnclaimed } from './unclaimed.ts';
 
 type ReportedRow = OrderableSegment & { readonly probe: SegmentProbe };
 
@@ -57,19 +59,27 @@ export interface PublicReport {
 export async function reportRecording(context: RecordingContext, recordingId: string): Promise<PublicReport> {
   const recording = await context.recordings.find(recordingId);
   if (!recording) throw new RecordingNotFound(`There is no recording ${recordingId}`);
-  const state = await ledgerState(context.db, recordingId);
-  const signature = `${state}/${recording.endedAt?.getTime()}/${recording.startedAt.getTime()}`;
+  const [state, unclaimed] = await Promise.all([
+    ledgerState(context.db, recordingId),
+    findUnclaimed(context.segments, recording),
+  ]);
+  const others = unclaimed.map(({ key, etag }) => `${key}:${etag}`).join();
+  const signature = `${state}/${recording.endedAt?.getTime()}/${recording.startedAt.getTime()}/${others}`;
   // Of a long recording this reads tens of megabytes of probes: once for each state of the ledger is enough.
   const report = await remembered(context.db, 'report', recordingId, signature, async () =>
-    computeReport(recording, await context.segments.list(recordingId)),
+    computeReport(recording, await context.segments.list(recordingId), unclaimed),
   );
   return present(recording, report, await findFileHash(context.db, recordingId));
 }
 
-/** The report of these rows. Pure. */
+/**
+ * The report of these rows. Pure.
+ * @param unclaimed what came after the end and nobody has: nothing tells that it is not of this broadcast
+ */
 export function computeReport(
   recording: Pick<Recording, 'streamKey' | 'startedAt' | 'endedAt'>,
   rows: readonly LedgerSegment[],
+  unclaimed: readonly UnclaimedObject[],
 ): CompletenessReport {
   const order = orderLedger(rows);
   const nameOf = (key: string) =>
@@ -89,7 +99,10 @@ export function computeReport(
   return reportCompleteness({
     ordered,
     gaps: order.gaps,
-    leftOut: rows.flatMap((row) => leftOutRow(row, nameOf)),
+    leftOut: [
+      ...rows.flatMap((row) => leftOutRow(row, nameOf)),
+      ...unclaimed.map((object) => unclaimedRow(object, nameOf(object.key))),
+    ],
     runs,
     startedAtMs: recording.startedAt.getTime(),
     endedAtMs: recording.endedAt?.getTime() ?? null,
@@ -109,6 +122,11 @@ function leftOutRow(row: LedgerSegment, nameOf: (key: string) => string): LeftOu
       modifiedAtMs: row.modifiedAt?.getTime() ?? null,
     },
   ];
+}
+
+function unclaimedRow({ modifiedAtMs }: UnclaimedObject, name: string): LeftOutRow {
+  const reason = 'UNCLAIMED: it came after the end, and nothing tells whose it is; it stays in live-segments';
+  return { name, number: numberInName(name), state: 'unclaimed', reason, modifiedAtMs };
 }
 
 function present(recording: Recording, report: CompletenessReport, sha256: string | null): PublicReport {

@@ -11,6 +11,7 @@ import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
 import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
 import { isSameWrite, type KnownSource } from './segment-repository.ts';
+import { noteUnclaimed } from './unclaimed.ts';
 
 export interface SweepResult {
   readonly captured: number;
@@ -31,7 +32,15 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
     return { captured: 0, awaited: 0, playlist: recording.playlist };
 
   const listing = await listStream(context, recording);
-  const captured = await captureAll(context, candidates, listing.unknown);
+  const keys = listing.unknown.map((object) => object.key);
+  const { captured, unclaimed } = await captureAll(context, candidates, keys);
+  // What nobody takes may be the rest of the broadcast that ended last.
+  if (candidates.at(-1)?.id === recordingId)
+    await noteUnclaimed(
+      context,
+      recording,
+      listing.unknown.filter((object) => unclaimed.has(object.key)),
+    );
   // After the segments: a playlist read later than the listing can name segments that the listing did not have.
   const playlist = await readNewestPlaylist(context, recording, listing.playlists);
   const awaited = await waitForMissing(context, recording, candidates, playlist, listing.settled);
@@ -39,7 +48,8 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
 }
 
 interface Listing {
-  readonly unknown: string[];
+  /** In the order in which they were uploaded. */
+  readonly unknown: readonly ListedObject[];
   /** Objects that are captured as they are, by whatever recording, or older than the broadcast: nothing to wait for. */
   readonly settled: ReadonlySet<string>;
   readonly playlists: ListedObject[];
@@ -65,10 +75,7 @@ async function listStream(context: RecordingContext, recording: Recording): Prom
   // Objects long older than the broadcast are somebody else's; the exact judgement comes with the object's own clock.
   const isSettled = (object: ListedObject) => isKnown(object) || object.modifiedAtMs < oldest;
   return {
-    unknown: mine
-      .filter((object) => !isSettled(object))
-      .sort((a, b) => a.modifiedAtMs - b.modifiedAtMs)
-      .map((object) => object.key),
+    unknown: mine.filter((object) => !isSettled(object)).sort((a, b) => a.modifiedAtMs - b.modifiedAtMs),
     settled: new Set(mine.filter(isSettled).map((object) => object.key)),
     playlists: playlists.filter((object) => object.folder === folder),
   };

@@ -71,6 +71,12 @@ function verdict(report: Report): HTMLElement {
         `${count(report.segments.damaged, 'segment')} damaged`,
         'What is whole of them is in the recording.',
       ];
+    if (report.left_out.some((segment) => segment.state === 'unclaimed'))
+      return [
+        'bad',
+        `${count(report.segments.left_out, 'segment')} left out`,
+        'They came after the end, and nothing tells whether they are of this broadcast.',
+      ];
     if (report.segments.left_out > 0)
       return ['bad', `${count(report.segments.left_out, 'segment')} left out`, 'They carry no media that can be used.'];
     return [

@@ -1,5 +1,6 @@
 /** The completeness report over HTTP, of recordings that the service made, and the hash that comes after. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { routes } from '../../../functions/playback.ts';
 import { hashFiles } from '../../../lib/recordings/report-hash.ts';
 import { reportSchema } from '../../../lib/recordings/report-schemas.ts';
@@ -52,6 +53,32 @@ describe('the report of a recording', () => {
     expect(report.media_duration_ms).toBeLessThan(12_100);
     expect(Math.abs(report.av_offset_ms.start ?? 1000)).toBeLessThan(100);
     expect(Math.abs(report.av_offset_ms.end ?? 1000)).toBeLessThan(100);
+  });
+
+  it('names what came after the end and is nobody’s, until the broadcast that it is of is heard of', async () => {
+    const recording = await finishedRecording(harness, hls);
+    const startedAt = new Date();
+    const other = hls.segments[3] ?? '';
+    await harness.store.put(
+      'live-segments',
+      `${recording.streamKey}/segment_000.ts`,
+      await readFile(other),
+      'video/mp2t',
+    );
+    const sweep = async () => {
+      await harness.queues.requestSweep(recording.id);
+      await harness.drain();
+    };
+    await sweep();
+    const report = await reportOf(recording.id);
+    expect(report).toMatchObject({
+      complete: false,
+      segments: { expected: 6, captured: 6, left_out: 1 },
+      left_out: [{ name: 'segment_000.ts', state: 'unclaimed', reason: expect.stringContaining('UNCLAIMED') }],
+    });
+    await harness.tell('stream.started', recording, startedAt);
+    await sweep();
+    expect(await reportOf(recording.id)).toMatchObject({ complete: true, left_out: [] });
   });
 
   it('names what is missing, where it is and how long it is', async () => {

@@ -2,8 +2,9 @@
  * One recording's file, ledger and report: that they are what they should be, and say the same. Owns those checks; what
  * holds between recordings is oracle.ts.
  */
+import type { CompletenessReport } from '../../../lib/capture/completeness.ts';
 import { orderLedger, planLedgerRuns } from '../../../lib/recordings/plan-file.ts';
-import type { Recording } from '../../../lib/recordings/recording.ts';
+import type { Recording, UnclaimedObject } from '../../../lib/recordings/recording.ts';
 import { computeReport } from '../../../lib/recordings/report.ts';
 import type { LedgerSegment } from '../../../lib/recordings/segment-repository.ts';
 import type { TrueSegment } from './script.ts';
@@ -72,6 +73,7 @@ export function judgeLedger(
   recording: Recording,
   rows: readonly LedgerSegment[],
   shown: readonly TrueSegment[],
+  unclaimed: readonly UnclaimedObject[],
   say: (text: string) => void,
 ): void {
   const captured = rows.filter((row) => row.state === 'captured');
@@ -95,18 +97,16 @@ export function judgeLedger(
     const [short, file] = [readMovie(joinRuns(whole)), readMovie(object.bytes)].map((frames) => JSON.stringify(frames));
     if (short !== file) say(`the short way would show ${short}`);
   }
-  judgeReport(world, truth, recording, rows, shown, say);
+  judgeReport(world, truth, computeReport(recording, rows, unclaimed), shown, say);
 }
 
 function judgeReport(
   world: World,
   truth: Truth,
-  recording: Recording,
-  rows: readonly LedgerSegment[],
+  report: CompletenessReport,
   shown: readonly TrueSegment[],
   say: (text: string) => void,
 ): void {
-  const report = computeReport(recording, rows);
   if (report.segments.captured !== shown.length)
     say(`the report counts ${report.segments.captured} segments, the file shows ${shown.length}`);
   const [first, last] = [shown[0]?.place ?? 0, shown.at(-1)?.place ?? -1];

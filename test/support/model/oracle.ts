@@ -4,7 +4,9 @@
  */
 import type { Recording } from '../../../lib/recordings/recording.ts';
 import { RecordingRepository } from '../../../lib/recordings/recording-repository.ts';
+import { computeReport } from '../../../lib/recordings/report.ts';
 import { type LedgerSegment, SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
+import { findUnclaimed } from '../../../lib/recordings/unclaimed.ts';
 import type { Bench } from './bench.ts';
 import { judgeFile, judgeLedger, stagedBytes } from './oracle-file.ts';
 import type { TrueSegment } from './script.ts';
@@ -21,6 +23,7 @@ interface Result {
   readonly recording: Recording;
   readonly rows: readonly LedgerSegment[];
   readonly shown: readonly TrueSegment[];
+  readonly complete: boolean;
 }
 
 /** Of a failed recording: why must be said, nothing of it may be gone; and whether a retry has to complete it. */
@@ -46,13 +49,16 @@ export async function judge(world: World, bench: Bench, phase: Phase): Promise<D
   const recordings = await new RecordingRepository(bench.db).list({ limit: 100 });
   const truth = truthOf(world);
   const results: Result[] = [];
+  const segments = new SegmentRepository(bench.db);
   for (const recording of recordings) {
-    const rows = await new SegmentRepository(bench.db).list(recording.id);
+    const rows = await segments.list(recording.id);
+    const unclaimed = await findUnclaimed(segments, recording);
     const about = (text: string) => say(`recording ${recording.id} (${recording.status}): ${text}`);
     const shown = recording.status === 'completed' ? await judgeFile(world, truth, recording, about) : [];
-    results.push({ recording, rows, shown });
+    const { complete } = computeReport(recording, rows, unclaimed);
+    results.push({ recording, rows, shown, complete: complete && recording.status === 'completed' });
     if (recording.status === 'completed' && phase === 'finished')
-      judgeLedger(world, truth, recording, rows, shown, about);
+      judgeLedger(world, truth, recording, rows, shown, unclaimed, about);
     if (recording.status === 'failed' && rows.some((row) => row.state === 'captured' || row.state === 'late'))
       about(`${recording.failureCode} ${recording.failureMessage}, though it has segments`);
   }
@@ -88,6 +94,9 @@ function judgeTogether(
   for (const [id, places] of shownIn) if (places.length > 1) say(`segment ${id} is in ${places.length} files`);
   if (phase === 'finished') {
     for (const id of truth.mustHave) if (!shownIn.has(id)) say(`segment ${id} is lost`);
+    const isSaid = results.length === 0 || results.some(({ complete }) => !complete);
+    for (const id of truth.present)
+      if (!shownIn.has(id) && !isSaid) say(`segment ${id} is nobody's, and no report says so`);
     for (const { recording, rows } of results) {
       for (const row of rows) {
         if (row.state !== 'captured' && row.state !== 'late') continue;

@@ -1,4 +1,5 @@
 /** What a schedule makes true, as far as it can be known: which segments must be recorded, and whose they may be. */
+import { MOST_SKEW_MS } from './schedule.ts';
 import type { TrueSegment } from './script.ts';
 import { SEGMENT_90K, SEGMENT_MS } from './synthetic-segment.ts';
 import { LIVE_BUCKET, type World } from './world.ts';
@@ -7,6 +8,8 @@ export interface Truth {
   readonly byId: ReadonlyMap<string, TrueSegment>;
   /** Segments that lie in the bucket at the end, of broadcasts that the service has heard of. */
   readonly mustHave: ReadonlySet<string>;
+  /** The same and those that may be nobody's: a report has to say so. */
+  readonly present: ReadonlySet<string>;
   /** Late segments that nothing tells from the first ones of a broadcast that is not known of yet. */
   readonly strays: ReadonlySet<string>;
   /** Broadcasts of which nothing says which segment was whose: docs/RELIABILITY.md, "Not promised". */
@@ -44,6 +47,7 @@ export function truthOf(world: World): Truth {
   return {
     byId: new Map(segments.map((segment) => [segment.id, segment])),
     mustHave: new Set(present.filter((segment) => !isLost(segment)).map((segment) => segment.id)),
+    present: new Set(present.map((segment) => segment.id)),
     strays,
     blurred,
   };
@@ -51,6 +55,8 @@ export function truthOf(world: World): Truth {
 
 /** Clocks of hosts may differ by this much, CLOCK_SLACK. */
 const SLACK_MS = 10_000;
+/** A start may be told so much too early: by a clock that is wrong, and in whole seconds. */
+const TOLD_EARLY_MS = MOST_SKEW_MS + 1000;
 /** Without anything to compare it with, a segment that comes this long after the end is nobody's. */
 const BLIND_GRACE_MS = 20_000;
 
@@ -136,7 +142,14 @@ export function mayShareFile(world: World, earlier: number, later: number): bool
   const between = Array.from({ length: later - earlier }, (_, index) => earlier + index);
   if (mayReconnect(world, earlier, later)) return true;
   if (between.every((number) => mayReconnect(world, number, number + 1))) return true;
-  return after.startMs < before.endMs + SETTLED_MS && !(before.streamId === after.streamId && reconnects(world));
+  const closeMs = wasUnheardOf(world, earlier, later) ? SLACK_MS + TOLD_EARLY_MS : SETTLED_MS;
+  return after.startMs < before.endMs + closeMs && !(before.streamId === after.streamId && reconnects(world));
+}
+
+/** Nobody had told of the earlier one yet: what lies up to CLOCK_SLACK before the told start of the later is that one's. */
+function wasUnheardOf({ startsHeard, endsHeard }: World, earlier: number, later: number): boolean {
+  const heardMs = startsHeard.get(later) ?? Number.POSITIVE_INFINITY;
+  return [startsHeard, endsHeard].every((heard) => (heard.get(earlier) ?? Number.POSITIVE_INFINITY) > heardMs);
 }
 
 function mayReconnect(world: World, earlier: number, later: number): boolean {
