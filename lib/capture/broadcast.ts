@@ -70,11 +70,13 @@ export function assignSegment(
     .map((one) => ({ one, fit: fitOf(segment, one) }));
   const continued = chooseContinued(segment, compared);
   if (continued !== null) return continued;
+  // One without timestamps is compared with nothing, whatever else is captured.
+  const isUnreadable = segment.firstDts90k === null;
   const current = chooseByTime(segment, started);
-  if (current !== undefined) return { recordingId: current.id, isSure: candidates.length === 1 };
+  if (current !== undefined) return { recordingId: current.id, isSure: isUnreadable || candidates.length === 1 };
   const late = compared.find(({ one }) => one === newest);
   return late && isLateRest(segment, late, clockSlackMs)
-    ? { recordingId: newest.id, isSure: false }
+    ? { recordingId: newest.id, isSure: isUnreadable }
     : { ignore: 'after-end' };
 }
 

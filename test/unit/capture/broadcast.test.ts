@@ -335,7 +335,8 @@ describe('what is sure', () => {
     ],
     ['media that continues the older, where the newer has nothing yet', false, segment(27, 10), [ended, running]],
     ['the same, a moment before the newer one’s start', false, segment(22.9, 10), [ended, running]],
-    ['a number that may be a late one’s', false, segment(22, 10, null), [ended]],
+    ['a number that may be a late one’s', false, segment(22, 10, END_OF_9 + 900_000), [ended]],
+    ['one that has no timestamps', true, segment(22, 10, null), [ended]],
   ])('%s: %s', (_name, expected, object, candidates) => {
     expect(isSure(object, candidates)).toBe(expected);
   });
