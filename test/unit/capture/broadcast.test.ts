@@ -289,6 +289,18 @@ describe('with two recordings of a key', () => {
       'B',
     ],
     [
+      'that counts anew where the clock of the older goes on, when the newer one is due, is the newer one’s',
+      segment(26, 0, END_OF_9),
+      [first, second],
+      'B',
+    ],
+    [
+      'that counts anew where the clock of the older goes on, before the newer one can have made any, is the older one’s',
+      segment(23.5, 0, END_OF_9),
+      [first, second],
+      'A',
+    ],
+    [
       'that fills a hole of the older, under a name that both encoders of that one used, is the older one’s',
       { ...segment(27, 1, 900_180_000), endDts90k: 900_360_000 },
       [{ ...first, near: [...tenFrom(1), had(0, 900_000_000), had(2, 900_360_000)] }, second],
