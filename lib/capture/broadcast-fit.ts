@@ -4,9 +4,10 @@
  *
  *   captured  ──[4]──[5]──      ──[7]──[8]──►
  *                      [6]                      fills: begins where one ends, ends where one begins
- *                                        [9]    touches: one of the two
+ *                                        [9]    touches: begins where one ends
  *                                           [10]   in line: as far behind 8 as their numbers say
  *                                        [0]    goes on: the clock does, of an encoder that counts anew
+ *              [3]                               precedes: none that it continues, one that continues it
  */
 import { delta90k } from './clock90k.ts';
 
@@ -45,11 +46,11 @@ export interface Captured {
  * `taken`: it has that media already. `foreign`: it has others to compare with, and this one continues none of them.
  * `unknown`: there is nothing to compare.
  */
-export type FitKind = 'fills' | 'touches' | 'in-line' | 'goes-on' | 'taken' | 'foreign' | 'unknown';
+export type FitKind = 'fills' | 'touches' | 'in-line' | 'goes-on' | 'precedes' | 'taken' | 'foreign' | 'unknown';
 
 export interface Fit {
   readonly kind: FitKind;
-  /** When the earliest of those was uploaded that it goes on behind; infinite where it comes before others only. */
+  /** When the earliest of those was uploaded that it continues; infinite where there is none. */
   readonly sinceMs: number;
 }
 
@@ -76,13 +77,10 @@ export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Capture
   const room = Math.max(touchedBefore.length, touchedBehind.length, 1);
   if (begins.filter((one) => one.number === segment.number).length >= room) return asFit('taken', []);
   if (touchedBefore.length > 0) return asFit(touchedBehind.length > 0 ? 'fills' : 'touches', touchedBefore);
-  if (touchedBehind.length > 0) return asFit('touches', []);
   const line = timed.filter((one) => isInLine(segment, one));
-  if (line.length > 0)
-    return asFit(
-      'in-line',
-      line.filter((one) => (one.number ?? 0) < (segment.number ?? 0)),
-    );
+  const lineBefore = line.filter((one) => (one.number ?? 0) < (segment.number ?? 0));
+  if (lineBefore.length > 0) return asFit('in-line', lineBefore);
+  if (touchedBehind.length + line.length > 0) return asFit('precedes', []);
   const anew = before.filter((one) => (one.number ?? 0) > (segment.number ?? 0));
   return anew.length > 0 && begins.length === 0 ? asFit('goes-on', anew) : asFit('foreign', []);
 }
@@ -93,7 +91,7 @@ function asFit(kind: FitKind, goesOnBehind: readonly CapturedSegment[]): Fit {
 
 /** How sure it is that the media of a segment goes on with that of the recording; 0: it does not. */
 export function strengthOf({ kind }: Fit): 0 | 1 | 2 {
-  if (kind === 'goes-on') return 1;
+  if (kind === 'goes-on' || kind === 'precedes') return 1;
   return kind === 'fills' || kind === 'touches' || kind === 'in-line' ? 2 : 0;
 }
 

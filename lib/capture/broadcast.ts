@@ -99,7 +99,9 @@ function chooseContinued(segment: SegmentObject, compared: readonly Compared[]):
 function mayBeIts(segment: SegmentObject, { one, fit }: Compared, older: Fit): boolean {
   // Its encoder has been at that number with that clock before: it has begun anew, and so does the next one.
   if (fit.kind === 'taken') return true;
-  if (fit.kind !== 'unknown' || !isDue(segment, one, CLEARLY_EARLY_MS)) return false;
+  if (fit.kind !== 'unknown') return false;
+  if (older.kind === 'precedes') return isDue(segment, one, EARLY_MS);
+  if (!isDue(segment, one, CLEARLY_EARLY_MS)) return false;
   // What it continues may be the newer one's too, captured before its start was heard; or the server's clock just goes on.
   return older.sinceMs >= one.startedAtMs || older.kind === 'goes-on';
 }

@@ -289,6 +289,12 @@ describe('with two recordings of a key', () => {
       'B',
     ],
     [
+      'that the older’s first one continues, a moment before the newer one can have made it, is the newer one’s',
+      { ...segment(23.5, 0), endDts90k: 126_000 + 180_000 },
+      [{ ...first, near: [had(1)] }, second],
+      'B',
+    ],
+    [
       'that counts anew where the clock of the older goes on, when the newer one is due, is the newer one’s',
       segment(26, 0, END_OF_9),
       [first, second],
