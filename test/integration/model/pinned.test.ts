@@ -93,6 +93,53 @@ describe('a schedule that showed a difference once', () => {
         { skewMs: { streams: 0, store: 100, webhook: 0, segments: 4000, finalizer: -3900, poller: 2900 } },
       ),
     ],
+    [
+      'a restarted encoder’s first segment after the end, its clock going on and its name used before',
+      schedule([
+        broadcast([session([segment(), segment({ told: [] })]), session([segment()], { clock: 'goes-on' })]),
+        broadcast([session(two)], { pauseMs: 500 }),
+      ]),
+    ],
+    [
+      'a segment between two of its encoder, under a name used before, after the next start',
+      schedule([
+        broadcast([
+          session([...two, segment()]),
+          session([segment(), segment({ lateMs: 5000, told: [] }), segment({ lateMs: 500 })]),
+        ]),
+        broadcast([session([segment({ lateMs: 3000, told: [] }), segment()])], { pauseMs: 1000 }),
+      ]),
+    ],
+    [
+      'an end that is told after the next start, both of one second',
+      schedule([
+        broadcast([session([segment({ lateMs: 500 })])], { ended: [600] }),
+        broadcast([session([...two, segment()])], { pauseMs: 500 }),
+      ]),
+    ],
+    [
+      'a broadcast whose events come while the next one of its stream is running',
+      schedule([
+        broadcast([session(two)], { started: [25_600], ended: [5500] }),
+        broadcast([session([...two, segment()])], { pauseMs: 3600 }),
+      ]),
+    ],
+    [
+      'encoders that begin alike, and one of them goes on with its numbers behind a restart',
+      schedule(
+        [
+          broadcast([session([segment({ lateMs: 500 })])], { ended: [1000] }),
+          broadcast(
+            [
+              session([segment(), segment({ told: [] })]),
+              session([segment(), segment({ lateMs: 10_000 })], { numbers: 'go-on' }),
+            ],
+            { pauseMs: 11_000 },
+          ),
+        ],
+        { settings: { sameClock: true } },
+      ),
+    ],
   ])('%s', async (_title, one) => {
     expect((await playSchedule(bench, one)).differences).toEqual([]);
   });
