@@ -25,6 +25,11 @@ export interface Lease {
   readonly recording: Recording;
   readonly token: string;
   readonly signal: AbortSignal;
+  /**
+   * Before a write that the database does not guard. A worker that stood still may have lost the lease without having
+   * heard of it. @throws {LeaseLost}
+   */
+  assertHeld(): void;
 }
 
 /** What became of one piece of work; `later` asks for another call at a time. */
@@ -43,7 +48,10 @@ export async function advanceRecording(
   remainingMs: () => number,
 ): Promise<void> {
   const token = context.newId();
-  const recording = await context.recordings.acquireLease(recordingId, token, nowOf(context), nowOf(context, LEASE_MS));
+  const hold = new Hold(context, recordingId);
+  const recording = await hold.extend((until) =>
+    context.recordings.acquireLease(recordingId, token, nowOf(context), until),
+  );
   if (!recording) return lookAgain(context, recordingId);
   // Rolling that failed waits its time, however many segments come meanwhile; the end of the stream does not.
   if (recording.status === 'recording' && recording.nextAttemptAt && recording.nextAttemptAt > nowOf(context)) {
@@ -51,10 +59,10 @@ export async function advanceRecording(
   }
   const abort = new AbortController();
   const done = new AbortController();
-  void keepLease(context, recordingId, token, abort, done.signal);
+  void keepLease(context, recordingId, token, hold, abort, done.signal);
   void stopInTime(context, remainingMs() - STOP_EARLY_MS, abort, done.signal);
   try {
-    const lease = { recording, token, signal: abort.signal };
+    const lease = { recording, token, signal: abort.signal, assertHeld: () => hold.assert() };
     const result =
       recording.status === 'recording' ? await rollRecording(context, lease) : await finishRecording(context, lease);
     if (result.kind === 'later') await wait(context, lease, result.at, result.why);
@@ -63,6 +71,30 @@ export async function advanceRecording(
     await settle(context, { recording, token, signal: abort.signal }, error);
   } finally {
     done.abort();
+  }
+}
+
+/** How long the lease is ours for certain, on our clock: reckoned from before it was asked for. */
+class Hold {
+  readonly #context: RecordingContext;
+  readonly #recordingId: string;
+  #untilMs = 0;
+
+  constructor(context: RecordingContext, recordingId: string) {
+    this.#context = context;
+    this.#recordingId = recordingId;
+  }
+
+  async extend<Answer>(ask: (until: Date) => Promise<Answer>): Promise<Answer> {
+    const until = nowOf(this.#context, LEASE_MS);
+    const answer = await ask(until);
+    if (answer) this.#untilMs = until.getTime();
+    return answer;
+  }
+
+  assert(): void {
+    if (this.#context.clock.now() < this.#untilMs) return;
+    throw new LeaseLost(`The lease of recording ${this.#recordingId} ran out while its worker stood still`);
   }
 }
 
@@ -77,13 +109,14 @@ async function keepLease(
   context: RecordingContext,
   recordingId: string,
   token: string,
+  hold: Hold,
   abort: AbortController,
   done: AbortSignal,
 ): Promise<void> {
   for (;;) {
     await context.clock.sleep(LEASE_MS / 3, done);
     if (done.aborted || abort.signal.aborted) return;
-    await renew(context, recordingId, token, abort);
+    await renew(context, recordingId, token, hold, abort);
   }
 }
 
@@ -102,10 +135,11 @@ async function renew(
   context: RecordingContext,
   recordingId: string,
   token: string,
+  hold: Hold,
   abort: AbortController,
 ): Promise<void> {
   try {
-    const held = await context.recordings.renewLease(recordingId, token, nowOf(context, LEASE_MS));
+    const held = await hold.extend((until) => context.recordings.renewLease(recordingId, token, until));
     if (!held) abort.abort(new LeaseLost(`Recording ${recordingId} was taken over by another worker`));
   } catch (error) {
     context.logger.warn({ err: error, recording_id: recordingId }, 'Could not renew the lease of a recording');
@@ -124,7 +158,11 @@ async function wait(context: RecordingContext, lease: Lease, at: Date, why: stri
 }
 
 /** What an error means: lost lease, another attempt, or the end. The lease ends with it. */
-export async function settle(context: RecordingContext, lease: Lease, error: unknown): Promise<void> {
+export async function settle(
+  context: RecordingContext,
+  lease: Omit<Lease, 'assertHeld'>,
+  error: unknown,
+): Promise<void> {
   const { recording, token } = lease;
   if (error instanceof LeaseLost || lease.signal.reason instanceof LeaseLost) {
     context.logger.warn(

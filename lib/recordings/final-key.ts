@@ -7,9 +7,11 @@ import { LeaseLost } from './errors.ts';
 /**
  * The key to write to, noted in the row before the first byte goes there. An object that stands there although this
  * recording never wrote is somebody else's (an older database's): the recording moves to the next free key.
+ * @throws {LeaseLost} where another worker may have written it meanwhile
  */
 export async function settleFinalKey(context: RecordingContext, lease: Lease): Promise<string> {
   const { recording, token } = lease;
+  lease.assertHeld();
   if (recording.facts.writing) return recording.objectKey;
   const bucket = context.config.MINIO_BUCKET;
   const later = finalKeyCandidates(recording, context.config.RECORDING_KEY_TEMPLATE).filter(
@@ -25,6 +27,7 @@ export async function settleFinalKey(context: RecordingContext, lease: Lease): P
       );
     }
     await context.recordings.mergeFacts(recording.id, token, { writing: true });
+    lease.assertHeld();
     return key;
   }
   throw new LeaseLost(`No free key for recording ${recording.id}`);

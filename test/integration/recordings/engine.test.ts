@@ -1,12 +1,68 @@
 /** Recordings that are longer than a part, rolled while live, finished with tail and head: on the embedded store. */
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
-import type { Hls } from '../../support/media/index.ts';
-import { expectExact, makeLongStream, newStream, recordingOf, SMALL_PARTS, upload } from '../../support/recorded.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import {
+  expectExact,
+  makeLongStream,
+  newStream,
+  recordingOf,
+  SMALL_PARTS,
+  startRecording,
+  upload,
+} from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 import { startEmbedded } from '../../support/stores/embedded.ts';
 import { describeRecordings } from '../../support/stores/recording-contract.ts';
 
 describe('a recording on the embedded store', () => describeRecordings(startEmbedded));
+
+describe('a finished file', () => {
+  it('is not written again by a worker that stood still until another one had finished it', async () => {
+    const [harness, hls] = await Promise.all([startHarness(), makeHls({ seconds: 6, segmentSeconds: 2, fps: '25' })]);
+    const recording = await startRecording(harness, hls);
+    await recording.upload(0, 1, 2);
+    await harness.tell('stream.ended', recording);
+    await harness.context.clock.sleep(400);
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    let laterMs = 0;
+    const written: string[] = [];
+    const { context } = harness;
+    // As after an attempt that failed behind this point: the key is known to be the recording's own.
+    await context.db.query(`UPDATE recordings SET facts = facts || '{"writing": true}' WHERE id = $1`, [recording.id]);
+    const stood = {
+      ...context,
+      clock: { ...context.clock, now: () => context.clock.now() + laterMs },
+      media: {
+        ...context.media,
+        joinShortWay: async (...args: Parameters<typeof context.media.joinShortWay>) => {
+          const joined = await context.media.joinShortWay(...args);
+          arrive();
+          await gate;
+          return joined;
+        },
+      },
+      store: new Proxy(harness.store, {
+        get: (target, name) => {
+          if (name === 'putFile') written.push('the stale worker’s file');
+          return Reflect.get(target, name).bind(target);
+        },
+      }),
+    };
+    const stale = advanceRecording(stood, recording.id, () => 60_000);
+    await arrived;
+    laterMs = 50_000;
+    await context.db.query(`UPDATE recordings SET lease_until = now() - interval '1 second' WHERE id = $1`, [
+      recording.id,
+    ]);
+    await harness.drain();
+    open();
+    await stale;
+    expect(await recording.row()).toMatchObject({ status: 'completed' });
+    expect(written).toEqual([]);
+    await harness.stop();
+  });
+});
 
 describe('a recording longer than a part', () => {
   let harness: Harness;
