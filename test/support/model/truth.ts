@@ -55,8 +55,10 @@ export function truthOf(world: World): Truth {
 
 /** Clocks of hosts may differ by this much, CLOCK_SLACK. */
 const SLACK_MS = 10_000;
+/** Starts and ends are told in whole seconds. */
+const TOLD_MS = 1000;
 /** A start may be told so much too early: by a clock that is wrong, and in whole seconds. */
-const TOLD_EARLY_MS = MOST_SKEW_MS + 1000;
+const TOLD_EARLY_MS = MOST_SKEW_MS + TOLD_MS;
 /** Without anything to compare it with, a segment that comes this long after the end is nobody's. */
 const BLIND_GRACE_MS = 20_000;
 
@@ -97,7 +99,10 @@ function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>
     !strays.has(before.id) &&
     before.broadcast === broadcast &&
     (before.first90k + SEGMENT_90K) % 2 ** 33 === first90k;
-  const next = script.broadcasts.find((other) => other.startMs > of.startMs && other.startMs < uploadedMs);
+  // By those clocks, and in the whole seconds in which it is told, the next one may have started already.
+  const next = script.broadcasts.find(
+    (other) => other.startMs > of.startMs && other.startMs - TOLD_MS < uploadedMs + skewMs,
+  );
   // Among the next broadcast's, only a neighbour that was there before tells whose it is.
   if (next && (!follows || (before.uploadedMs ?? 0) > next.startMs)) return true;
   const isAgain = all.some(
