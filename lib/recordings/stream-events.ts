@@ -43,6 +43,9 @@ export type EventDecision =
   | { readonly act: 'move-start'; readonly recordingId: string; readonly startedAt: Date }
   | { readonly act: 'none'; readonly why: string };
 
+/** A broadcast is never that short: its end lies before its start only where two sources have rounded the two times. */
+const ROUNDING_MS = 1000;
+
 export interface EventRules {
   /** Starts of one broadcast as told by two sources may differ by this much. */
   readonly sameStartMs: number;
@@ -158,7 +161,7 @@ function findBegun(
   // One source rounds a start and an end alike: from it, that end is of a broadcast whose start was lost.
   if (last < 0)
     return broadcasts.find(
-      (broadcast) => broadcast.startSource !== event.source && broadcast.startedAt.getTime() - rules.sameStartMs <= at,
+      (broadcast) => broadcast.startSource !== event.source && broadcast.startedAt.getTime() - ROUNDING_MS <= at,
     );
   const [before, begun] = [broadcasts[last - 1], broadcasts[last]];
   // In the very second of a start it is the end of the one before, where that one ran until then.

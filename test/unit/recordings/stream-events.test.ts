@@ -132,10 +132,9 @@ describe('an end of a stream', () => {
   it('a moment before a start ends what started then only where another source told of that', () => {
     const running = known({ id: 'B', startedAt: at(40) });
     expect(decideStreamEvent(ended(39), [running], rules).act).toBe('create-ended');
-    expect(decideStreamEvent(ended(39), [{ ...running, startSource: 'poll' }], rules)).toMatchObject({
-      act: 'end',
-      recordingId: 'B',
-    });
+    const polled = { ...running, startSource: 'poll' as const };
+    expect(decideStreamEvent(ended(39), [polled], rules)).toMatchObject({ act: 'end', recordingId: 'B' });
+    expect(decideStreamEvent(ended(38), [polled], rules).act).toBe('create-ended');
   });
   it('creates the recording of a stream whose start was lost', () => {
     expect(decideStreamEvent(ended(30), [], rules)).toEqual({
