@@ -25,8 +25,8 @@ const CONTRADICTS_MS = LATE_AT_END_MS;
 interface Fit {
   /** Milliseconds after the moment when this number was due, reckoned from its neighbour; negative if before. */
   lateMs: number;
-  /** Timestamps: continue an adjacent segment, suit the distance, are unknown, or contradict. */
-  time: 'exact' | 'plausible' | 'unknown' | 'contradicts';
+  /** Timestamps: continue an adjacent segment, suit the distance, might do, are unknown, or contradict. */
+  time: 'exact' | 'plausible' | 'loose' | 'unknown' | 'contradicts';
 }
 
 /** How badly a segment fits into an epoch (milliseconds); null if it does not belong there. */
@@ -45,7 +45,7 @@ export function costIn<R extends OrderRow>(
   // Touching timestamps outweigh a difference in time of one segment.
   const bonus = fit.time === 'exact' ? nominalMs(entry.row) : 0;
   // At the end of the running epoch they may jump, but not where they suit another one.
-  const jump = fit.time === 'contradicts' ? CONTRADICTS_MS : 0;
+  const jump = fit.time === 'contradicts' || fit.time === 'loose' ? CONTRADICTS_MS : 0;
   return Math.max(0, fit.lateMs) + early + jump - bonus;
 }
 
@@ -60,7 +60,7 @@ function allowed<R extends OrderRow>(
     // At the end of the running epoch a jump of the timestamps is no reason to begin another: the numbers go on.
     if (current) return -fit.lateMs <= LEAP_MS;
     if (fit.time === 'exact') return fit.lateMs <= LATE_AT_END_MS;
-    return fit.time === 'plausible' && fit.lateMs <= LATE_AT_END_MS / 2;
+    return (fit.time === 'plausible' || fit.time === 'loose') && fit.lateMs <= LATE_AT_END_MS / 2;
   }
   if (fit.time === 'contradicts') return false;
   if (before === undefined) return fit.lateMs <= (fit.time === 'exact' ? LATE_BEFORE_FIRST_MS : LATE_IN_FRONT_MS);
@@ -98,15 +98,18 @@ export function timeFit<R extends OrderRow>(
   if (touching.includes(true)) return 'exact';
   // One that was cut off ends too early to touch the next, and still begins where its number says.
   const suits = [before, after].flatMap((near) => (near === undefined ? [] : [suitsDistance(near, entry, step)]));
-  if (suits.every((one) => one === null)) return 'unknown';
-  return suits.includes(true) ? 'plausible' : 'contradicts';
+  if (suits.includes('plausible')) return 'plausible';
+  if (suits.includes('loose')) return 'loose';
+  return suits.includes('contradicts') ? 'contradicts' : 'unknown';
 }
 
-/** Do the timestamps of two segments differ by about what their numbers say? Null if one has none. */
-function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): boolean | null {
-  if (near.row.firstDts90k === null || entry.row.firstDts90k === null) return null;
+/** Do the timestamps of two segments differ by about what their numbers say? */
+function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): Fit['time'] {
+  if (near.row.firstDts90k === null || entry.row.firstDts90k === null) return 'unknown';
   const stepTicks = nominalMs(entry.row) * 90;
   const expected = ((entry.number - near.number) / step) * stepTicks;
   const found = delta90k(near.row.firstDts90k, entry.row.firstDts90k);
-  return Math.abs(found - expected) <= Math.abs(expected) / 4 + stepTicks;
+  const off = Math.abs(found - expected) - Math.abs(expected) / 4;
+  if (off > stepTicks) return 'contradicts';
+  return off > stepTicks / 2 ? 'loose' : 'plausible';
 }

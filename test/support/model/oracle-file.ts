@@ -32,7 +32,7 @@ export async function judgeFile(
   const shown = ids.map((id) => truth.byId.get(id)).filter((segment) => segment !== undefined);
   // Of two that nothing tells apart each has what it has, in whatever order its times say.
   if (shown.some((segment) => truth.blurred.has(segment.broadcast) || truth.strays.has(segment.id))) return shown;
-  if (overtakesEncoder(shown)) return shown;
+  if (overtakesEncoder(shown) || fitsInFront(shown, truth)) return shown;
   const inOrder = shown.toSorted((a, b) => a.place - b.place);
   if (shown.some((segment, at) => segment !== inOrder[at])) say(`wrong order: ${ids.join(' ')}`);
   const reference = readMovie(joinRuns(runsOf(shown)));
@@ -44,13 +44,29 @@ export async function judgeFile(
 
 /** A segment was uploaded when the next encoder's first ones were there: whether it is late or of a third one, who knows. */
 function overtakesEncoder(shown: readonly TrueSegment[]): boolean {
-  const session = ({ id }: TrueSegment) => id.split('.').slice(0, 2).join('.');
   return shown.some((late) =>
     shown.some(
       (next) =>
         next.place > late.place && session(next) !== session(late) && (next.uploadedMs ?? 0) <= (late.uploadedMs ?? 0),
     ),
   );
+}
+
+const session = ({ id }: TrueSegment) => id.split('.').slice(0, 2).join('.');
+
+/**
+ * What a segment continues was lost, and a later encoder has made one just like it: under the name before, ending where
+ * this one begins. Encoders that begin at the same time stamp do.
+ */
+function fitsInFront(shown: readonly TrueSegment[], truth: Truth): boolean {
+  const all = [...truth.byId.values()];
+  return shown.some((one) => {
+    const before = all.find((other) => other.place === one.place - 1);
+    if (!before || shown.includes(before) || session(before) !== session(one)) return false;
+    return shown.some(
+      (other) => other.place > one.place && other.key === before.key && other.first90k === before.first90k,
+    );
+  });
 }
 
 /** The runs that these segments make: what continues is one. */

@@ -208,6 +208,14 @@ describe('an encoder that restarts', () => {
     expect(order.gaps).toMatchObject([{ from: 1, to: 1, afterId: 'a0' }]);
   });
 
+  it('goes on with its numbers behind a restart, though its clock begins as the first one’s did', () => {
+    const again = row({ number: 0, at: 23.4, take: 'b', firstDts: 1_593_000 });
+    const anew = Array.from({ length: 3 }, (_, i) =>
+      row({ number: i + 1, at: 26.7 + 2 * i, take: 'b', firstDts: 126_000 + i * 180_000 }),
+    );
+    expect(ids([row({ number: 0, at: 7.1 }), again, ...anew])).toBe(`0:a0 ${listing('b', 1, 0, 3)}`);
+  });
+
   it('is noticed when its first upload is retried, its second goes on the old end, and it restarts once more', () => {
     const later = [
       row({ number: 1, at: 11.1, take: 'b', firstDts: 5e8 }),
