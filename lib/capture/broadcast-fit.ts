@@ -50,7 +50,7 @@ export type FitKind = 'fills' | 'touches' | 'in-line' | 'goes-on' | 'precedes' |
 
 export interface Fit {
   readonly kind: FitKind;
-  /** When the earliest of those was uploaded that it continues; infinite where there is none. */
+  /** When the earliest of those was uploaded by which that is told; infinite where there is none. */
   readonly sinceMs: number;
 }
 
@@ -62,6 +62,8 @@ const DEFAULT_DURATION_MS = 2000;
 /** How far the next numbers of an encoder that paused may have moved on. */
 const AHEAD_90K = 120 * 90_000;
 const BEHIND = 15;
+/** ffmpeg begins at 1.4 s. */
+const NEAR_ZERO_90K = 60 * 90_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** Compares one segment with one recording. */
@@ -80,13 +82,13 @@ export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Capture
   const line = timed.filter((one) => isInLine(segment, one));
   const lineBefore = line.filter((one) => (one.number ?? 0) < (segment.number ?? 0));
   if (lineBefore.length > 0) return asFit('in-line', lineBefore);
-  if (touchedBehind.length + line.length > 0) return asFit('precedes', []);
+  if (touchedBehind.length + line.length > 0) return asFit('precedes', [...touchedBehind, ...line]);
   const anew = before.filter((one) => (one.number ?? 0) > (segment.number ?? 0));
   return anew.length > 0 && begins.length === 0 ? asFit('goes-on', anew) : asFit('foreign', []);
 }
 
-function asFit(kind: FitKind, goesOnBehind: readonly CapturedSegment[]): Fit {
-  return { kind, sinceMs: Math.min(NEVER, ...goesOnBehind.map((one) => one.modifiedAtMs)) };
+function asFit(kind: FitKind, told: readonly CapturedSegment[]): Fit {
+  return { kind, sinceMs: Math.min(NEVER, ...told.map((one) => one.modifiedAtMs)) };
 }
 
 /** How sure it is that the media of a segment goes on with that of the recording; 0: it does not. */
@@ -130,6 +132,12 @@ export function isAhead(segment: SegmentObject, { lastNumber, lastEndDts90k }: C
 export function isHole(segment: SegmentObject, { lastNumber, near }: Captured): boolean {
   if (segment.number === null || lastNumber === null || segment.number > lastNumber) return false;
   return !hasKey({ near }) && lastNumber - segment.number <= BEHIND;
+}
+
+/** Its encoder's clock began near zero with number 0: then those of other broadcasts begin alike, and their media fits too. */
+export function beginsAlike(segment: SegmentObject): boolean {
+  if (segment.firstDts90k === null || segment.number === null) return false;
+  return Math.abs(delta90k(segment.number * nominalMs(segment) * 90, segment.firstDts90k)) <= NEAR_ZERO_90K;
 }
 
 export function hasKey({ near = [] }: { readonly near?: readonly CapturedSegment[] | undefined }): boolean {

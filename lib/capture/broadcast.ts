@@ -14,7 +14,17 @@
  */
 
 import type { SegmentObject } from './broadcast-fit.ts';
-import { type Captured, type Fit, fitOf, hasKey, isAhead, isHole, nominalMs, strengthOf } from './broadcast-fit.ts';
+import {
+  beginsAlike,
+  type Captured,
+  type Fit,
+  fitOf,
+  hasKey,
+  isAhead,
+  isHole,
+  nominalMs,
+  strengthOf,
+} from './broadcast-fit.ts';
 
 export type { CapturedSegment, SegmentObject } from './broadcast-fit.ts';
 
@@ -99,11 +109,12 @@ function chooseContinued(segment: SegmentObject, compared: readonly Compared[]):
 function mayBeIts(segment: SegmentObject, { one, fit }: Compared, older: Fit): boolean {
   // Its encoder has been at that number with that clock before: it has begun anew, and so does the next one.
   if (fit.kind === 'taken') return true;
+  // Only the clock says that it is the older one's: it may just have come to where that one's ended.
+  if (older.kind === 'goes-on') return isDue(segment, one, CLEARLY_EARLY_MS);
   if (fit.kind !== 'unknown') return false;
-  if (older.kind === 'precedes') return isDue(segment, one, EARLY_MS);
-  if (!isDue(segment, one, CLEARLY_EARLY_MS)) return false;
-  // What it continues may be the newer one's too, captured before its start was heard; or the server's clock just goes on.
-  return older.sinceMs >= one.startedAtMs || older.kind === 'goes-on';
+  if (beginsAlike(segment)) return isDue(segment, one, EARLY_MS);
+  // What it continues may be the newer one's too, captured before its start was heard.
+  return older.sinceMs >= one.startedAtMs && isDue(segment, one, CLEARLY_EARLY_MS);
 }
 
 /** The newest that runs at the time of the segment; clocks that differ may let it seem to be before that one's start. */

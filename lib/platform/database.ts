@@ -140,7 +140,7 @@ function translate(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const connection =
     typeof code === 'string'
-      ? /^(ECONN|EHOST|ENET|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|53|40001|40P01|28|3D)/.test(code)
+      ? /^(ECONN|EHOST|ENET|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|57014|53|40001|40P01|28|3D)/.test(code)
       : /timeout|terminated|closed/i.test(String(message));
   return connection ? new DatabaseUnavailable(`PostgreSQL is not available: ${message}`, { cause: error }) : error;
 }

@@ -135,7 +135,7 @@ function isSameStart(event: StreamEvent, broadcast: KnownBroadcast, rules: Event
 function decideEnd(event: StreamEvent, broadcasts: readonly KnownBroadcast[], rules: EventRules): EventDecision {
   const at = event.occurredAt.getTime();
   const begun = findBegun(event, broadcasts, rules);
-  if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() > at))
+  if (begun?.reconnects.some((resumedAt) => resumedAt.getTime() >= at))
     return { act: 'none', why: 'the recording has gone on after this end' };
   if (begun?.status === 'recording') return { act: 'end', recordingId: begun.id, endedAt: event.occurredAt };
   if (begun && (begun.endedAt === null || at <= begun.endedAt.getTime() + rules.sameStartMs)) {

@@ -76,12 +76,13 @@ export async function playSchedule(
   return { differences, calls: simulation.calls, statuses: all.map((one) => one.status) };
 }
 
-/** Rounds of the monitor until no recording is open any more. */
+/** Rounds of the monitor until no recording is open any more, and no function stands still with a row locked. */
 async function settle(world: World, recordings: RecordingContext['recordings'], fromMs: number): Promise<void> {
   const { simulation } = world;
   for (let round = 1; simulation.nowMs < fromMs + HEALED_WITHIN_MS; round += 1) {
     world.tickAt(simulation.nowMs + 1);
     await simulation.runUntil(simulation.nowMs + (round <= 12 ? TICK_MS : 6 * TICK_MS));
-    if (round >= 2 && (await recordings.findOpen(new Date(8.64e15))).length === 0) return;
+    if (round >= 2 && simulation.running.length === 0 && (await recordings.findOpen(new Date(8.64e15))).length === 0)
+      return;
   }
 }

@@ -301,6 +301,27 @@ describe('with two recordings of a key', () => {
       'B',
     ],
     [
+      'that the older’s first one continues, when the newer one is due, is the older one’s where clocks do not begin alike',
+      { ...segment(26, 0, 900_000_000), endDts90k: 900_180_000 },
+      [{ ...first, near: [had(1, 900_180_000)] }, second],
+      'A',
+    ],
+    [
+      'that fits the older when the newer one is due, its first one late, is the newer one’s where clocks begin alike',
+      segment(27, 1),
+      [{ ...first, near: [had(0)] }, second],
+      'B',
+    ],
+    [
+      'that counts anew where the clock of the older ended, long after, is the running one’s though that has others',
+      segment(47, 0, END_OF_9),
+      [
+        first,
+        { ...second, lastNumber: 2, lastModifiedAtMs: at(29), near: [had(0, undefined, sameKey), had(1), had(2)] },
+      ],
+      'B',
+    ],
+    [
       'that counts anew where the clock of the older goes on, before the newer one can have made any, is the older one’s',
       segment(23.5, 0, END_OF_9),
       [first, second],

@@ -164,8 +164,9 @@ describe('a stream that reconnects', () => {
     });
     expect(decideStreamEvent(started(50), [known({ lastSegmentAt: at(9) })], window).act).toBe('supersede');
   });
-  it('is not ended by an end from before', () => {
+  it('is not ended by an end from before, nor by one of the second in which it came back', () => {
     expect(decideStreamEvent(ended(10), [resumed], window).act).toBe('none');
+    expect(decideStreamEvent(ended(12), [resumed], window).act).toBe('none');
     expect(decideStreamEvent(ended(22), [resumed], window)).toEqual({ act: 'end', recordingId: 'A', endedAt: at(22) });
   });
   it('continues once for each start, however often that is told', () => {
