@@ -1,4 +1,4 @@
-/** Statements on a connection: with a name of their own or without, as DB_PREPARE says. */
+/** Statements on a connection: with a name of their own or without, as DB_PREPARE says, and what ends them. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -48,5 +48,15 @@ describe('a connection', () => {
 
   it('keeps each statement once where DB_PREPARE allows it', async () => {
     await expect(preparedStatements('true')).resolves.toBe(2);
+  });
+
+  it('that waits too long for a row, behind a function that stands still, is an error that passes', async () => {
+    const database = openDatabase(readConfig({ DATABASE_URL: postgres.url }), createLogger('error'));
+    const cancelled = database.transaction(async (client) => {
+      await client.query("SET LOCAL statement_timeout = '50ms'");
+      await client.query('SELECT pg_sleep(10)');
+    });
+    await expect(cancelled).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+    await database.end();
   });
 });
