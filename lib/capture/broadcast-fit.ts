@@ -78,9 +78,10 @@ export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Capture
   // Where encoders began alike, each of them leaves room for one.
   const room = Math.max(touchedBefore.length, touchedBehind.length, 1);
   if (begins.filter((one) => one.number === segment.number).length >= room) return asFit('taken', []);
-  if (touchedBefore.length > 0) return asFit(touchedBehind.length > 0 ? 'fills' : 'touches', touchedBefore);
   const line = timed.filter((one) => isInLine(segment, one));
   const lineBefore = line.filter((one) => (one.number ?? 0) < (segment.number ?? 0));
+  if (touchedBefore.length > 0)
+    return asFit(touchedBehind.length > 0 ? 'fills' : 'touches', [...touchedBefore, ...lineBefore]);
   if (lineBefore.length > 0) return asFit('in-line', lineBefore);
   if (touchedBehind.length + line.length > 0) return asFit('precedes', [...touchedBehind, ...line]);
   const anew = before.filter((one) => (one.number ?? 0) > (segment.number ?? 0));
@@ -110,11 +111,13 @@ function meets(one90k: number | null, other90k: number | null, { durationMs }: S
 }
 
 /** Their timestamps are as far apart as their numbers say: the encoder that made the one made the other. */
-function isInLine(segment: SegmentObject, { number, firstDts90k }: CapturedSegment): boolean {
+function isInLine(segment: SegmentObject, { number, firstDts90k, endDts90k }: CapturedSegment): boolean {
   if (segment.number === null || number === null || segment.firstDts90k === null || firstDts90k === null) return false;
   const steps = segment.number - number;
   if (steps === 0 || Math.abs(steps) > NEAR_NUMBERS) return false;
-  const expected = steps * nominalMs(segment) * 90;
+  // One that was cut short is shorter than the distance to the next.
+  const each90k = Math.max(nominalMs(segment) * 90, endDts90k === null ? 0 : delta90k(firstDts90k, endDts90k));
+  const expected = steps * each90k;
   const found = delta90k(firstDts90k, segment.firstDts90k);
   return Math.abs(found - expected) <= Math.max(TOUCHES_90K, Math.abs(expected) / 10);
 }

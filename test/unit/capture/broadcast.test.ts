@@ -79,6 +79,16 @@ describe('with one recording', () => {
       'A',
     ],
     [
+      'after its end, cut short as the one before it was, as far behind a whole one as their numbers say',
+      { ...segment(21, 3, 900_360_000), endDts90k: 900_450_000, durationMs: 1000 },
+      {
+        ...ended,
+        lastNumber: 2,
+        near: [had(3, undefined, sameKey), had(1, 900_000_000), { ...had(2, 900_180_000), endDts90k: 900_270_000 }],
+      },
+      'A',
+    ],
+    [
       'after its end, as far behind one of its segments as their numbers say, where the one between was cut short',
       segment(21, 2, 900_360_000),
       {
@@ -304,6 +314,21 @@ describe('with two recordings of a key', () => {
       'that the older’s first one continues, when the newer one is due, is the older one’s where clocks do not begin alike',
       { ...segment(26, 0, 900_000_000), endDts90k: 900_180_000 },
       [{ ...first, near: [had(1, 900_180_000)] }, second],
+      'A',
+    ],
+    [
+      'that continues what the older captured about the newer one’s start, of those from before, is the older one’s',
+      segment(29.5, 2, 900_000_000),
+      [
+        {
+          ...first,
+          near: [
+            had(0, 900_000_000 - 360_000, { modifiedAtMs: at(22) }),
+            had(1, 900_000_000 - 180_000, { modifiedAtMs: at(24) }),
+          ],
+        },
+        second,
+      ],
       'A',
     ],
     [
