@@ -12,8 +12,6 @@
  * Where only the time says it, or the newest has nothing yet to compare it with, the answer is not sure: what is sure
  * comes first (sweep.ts), since each segment that has its recording is one more to compare with.
  */
-
-import type { SegmentObject } from './broadcast-fit.ts';
 import {
   beginsAlike,
   type Captured,
@@ -23,6 +21,7 @@ import {
   isAhead,
   isHole,
   nominalMs,
+  type SegmentObject,
   strengthOf,
 } from './broadcast-fit.ts';
 

@@ -58,11 +58,7 @@ export class TrackTables {
 
   /** Nothing of the piece is left out or moved: its decoding times increase, from behind what is here. */
   #follows(piece: Piece): boolean {
-    if (this.samples === 0 || piece.dts <= this.#lastDts) return false;
-    const { durations } = piece;
-    // Decoding times are those of the ledger's clock: sums of whole numbers, far below 2^53.
-    for (let i = 0; i < durations.length; i++) if (durations[i] === 0) return false;
-    return true;
+    return this.samples > 0 && piece.dts > this.#lastDts && !piece.durations.includes(0);
   }
 
   /** The columns of a piece that follows: the same as each of its samples, without a call for each. */

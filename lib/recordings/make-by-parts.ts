@@ -18,8 +18,13 @@ import { openUpload, rollNextPart } from './roll.ts';
 
 export type PartsOutcome =
   | { readonly kind: 'made'; readonly file: MadeFile; readonly repeated: readonly number[] }
-  /** Something to be begun anew or gone on with later; the reason is logged. */
-  | { readonly kind: 'again'; readonly why: string };
+  | Again;
+
+/** Something to be begun anew or gone on with later; the reason is logged. */
+interface Again {
+  readonly kind: 'again';
+  readonly why: string;
+}
 
 /** Makes the file under the lease. @throws what rolling and storing throw; repeating it is safe */
 export async function makeByParts(context: RecordingContext, lease: Lease): Promise<PartsOutcome> {
@@ -29,23 +34,23 @@ export async function makeByParts(context: RecordingContext, lease: Lease): Prom
   const early = head.catchUp();
   early.catch(() => undefined);
   try {
-    const { outcome, repeated } = await rollTail(context, lease);
-    if (outcome) return outcome;
+    const tail = await rollTail(context, lease);
+    if (tail.kind === 'again') return tail;
     await early;
     await head.catchUp();
     const file = await assemble(context, lease, head);
-    return file ? { kind: 'made', file, repeated } : { kind: 'again', why: 'the upload was lost' };
+    return file ? { kind: 'made', file, repeated: tail.repeated } : { kind: 'again', why: 'the upload was lost' };
   } finally {
     await Promise.allSettled([early]);
   }
 }
 
-/** Rolls whatever is left; with an outcome where that was all that could be done now. */
+/** Rolls whatever is left. */
 async function rollTail(
   context: RecordingContext,
   lease: Lease,
-): Promise<{ readonly outcome?: PartsOutcome; readonly repeated: readonly number[] }> {
-  const again = (why: string) => ({ outcome: { kind: 'again', why }, repeated: [] }) as const;
+): Promise<Again | { readonly kind: 'rolled'; readonly repeated: readonly number[] }> {
+  const again = (why: string): Again => ({ kind: 'again', why });
   for (;;) {
     const rolled = await rollNextPart(context, lease, true);
     if (rolled.kind === 'restarted') return again('the upload was lost');
@@ -55,7 +60,7 @@ async function rollTail(
       await restartGeneration(context, lease, `${rolled.plan.late.length} segments came after their place was written`);
       return again('late segments');
     }
-    return { repeated: rolled.plan.repeated.map((segment) => segment.id) };
+    return { kind: 'rolled', repeated: rolled.plan.repeated.map((segment) => segment.id) };
   }
 }
 

@@ -33,13 +33,16 @@ export class AnswerTimedOut extends Error {
 
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** The connections to all stores of this process. */
-export const connections: Dispatcher = new Agent({
+/** How a process connects to a store, whatever it asks for. */
+export const CONNECTION_OPTIONS = {
   connections: 64,
   connect: { timeout: 3000 },
   headersTimeout: 60_000,
   bodyTimeout: 60_000,
-});
+} as const;
+
+/** The connections over which this process reads and writes objects, in all stores. */
+export const connections: Dispatcher = new Agent(CONNECTION_OPTIONS);
 
 /** @throws {AnswerTimedOut} and what undici throws where there is no whole answer */
 export function exchange(

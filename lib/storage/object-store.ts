@@ -22,6 +22,7 @@ import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Dispatcher } from 'undici';
 import type { Config } from '../platform/config.ts';
 import { ObjectMissing, ObjectTooLarge, StorageUnavailable, translateS3Error, UploadMissing } from './errors.ts';
+import { CONNECTION_OPTIONS } from './object-answer.ts';
 import { type ObjectRequest, ObjectRequests } from './object-requests.ts';
 
 /** One object of a listing; `etag` without quotes, `modifiedAtMs` by the store's clock. */
@@ -153,10 +154,8 @@ export function createS3Client(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 3,
-    // Half the CPU of node:http for a segment.
-    requestHandler: new UndiciHttpHandler({
-      dispatcher: { connections: 64, connect: { timeout: 3000 }, headersTimeout: 60_000, bodyTimeout: 60_000 },
-    }),
+    // For all but GET and PUT of an object (object-requests.ts): the handler closes its connections with its client.
+    requestHandler: new UndiciHttpHandler({ dispatcher: CONNECTION_OPTIONS }),
   });
 }
 
