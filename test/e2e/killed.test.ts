@@ -33,7 +33,12 @@ const live = new Map<Phase, Stream>();
 
 const hlsOf = (phase: Phase) => (phase === 'rolling' || phase === 'completing' ? long : short);
 /** The packager and the viewers do not go through the gate. */
-const target = (): Target => ({ url: service.url, streams, s3: { endpoint: s3.endpoint, ...CREDENTIALS } });
+const target = (): Target => ({
+  url: service.url,
+  log: service.log,
+  streams,
+  s3: { endpoint: s3.endpoint, ...CREDENTIALS },
+});
 
 const start = () =>
   startServiceProcess({
@@ -75,10 +80,11 @@ beforeAll(async () => {
 }, WITHIN_MS);
 
 afterAll(async () => {
-  await service?.end('SIGKILL');
+  await service?.stop();
   await gate?.close();
   await Promise.all([streams?.close(), s3?.stop()]);
-  await rm(folder, { recursive: true, force: true });
+  // Processes of a database that was killed may still write.
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 describe('a service that is killed in every phase of a recording', () => {

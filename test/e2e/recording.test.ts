@@ -119,9 +119,9 @@ describe('streams as they are', () => {
     const streamKey = `again-${randomUUID().slice(0, 8)}`;
     const first = await play(service, { hls, streamKey });
     const second = await play(service, { hls: other, streamKey });
-    expect(second.recording.file_path).toMatch(new RegExp(`^recordings/${streamKey}-\\d{8}T\\d{6}Z\\.mp4$`));
     await expectExact(service, first, hls.segments);
     await expectExact(service, second, other.segments);
+    expect(second.recording.file_path).toMatch(new RegExp(`^recordings/${streamKey}-\\d{8}T\\d{6}Z\\.mp4$`));
   });
 
   it.concurrent('an encoder that restarts over the same names loses nothing of either run', async () => {

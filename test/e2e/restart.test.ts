@@ -23,9 +23,10 @@ beforeAll(async () => {
   service = await start();
 });
 afterAll(async () => {
-  await service?.end('SIGKILL');
+  await service?.stop();
   await streams?.close();
-  await rm(dataDir, { recursive: true, force: true });
+  // Processes of a database that was killed may still write.
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** Segments from one number to another, as the packager goes on pushing them. */

@@ -25,6 +25,8 @@ export interface Target {
   readonly url: string;
   readonly s3: S3Address;
   readonly streams: StreamServiceStandIn;
+  /** What the service has logged, one JSON a line. */
+  readonly log: readonly string[];
 }
 
 const recordingSchema = z.strictObject({
@@ -139,6 +141,7 @@ export async function download(target: Target, recording: RecordingAnswer): Prom
 /** Everything that is promised of a finished recording, against one ffmpeg over the bytes of these segments. */
 export async function expectExact(target: Target, played: Played, segments: readonly string[]): Promise<void> {
   const { recording, stream } = played;
+  if (recording.status !== 'completed') throw new Error(storyOf(target, recording));
   expect(recording).toMatchObject({
     status: 'completed',
     stream_id: stream.stream_id,
@@ -157,6 +160,12 @@ export async function expectExact(target: Target, played: Played, segments: read
   const { size, seconds } = await measure(file);
   expect(recording.file_size).toBe(size);
   expect(Math.abs(recording.duration - seconds)).toBeLessThan(1);
+}
+
+/** What the service has said of a recording that is not as it has to be. */
+function storyOf({ log }: Target, recording: RecordingAnswer): string {
+  const lines = log.filter((line) => line.includes(recording.id));
+  return [`The recording ${recording.id} is ${recording.status}. The log says of it:`, ...lines].join('\n');
 }
 
 async function measure(file: string): Promise<{ size: number; seconds: number }> {
