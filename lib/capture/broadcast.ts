@@ -56,6 +56,8 @@ interface Compared {
 const END_GRACE_MS = 10 * 60_000;
 /** Without numbers to compare, only what is uploaded soon after the end is taken for its last segment. */
 const BLIND_GRACE_MS = 30_000;
+/** Stores tell times in whole seconds: what seems to come so soon after the end may have come before it. */
+const SECOND_MS = 1000;
 /** How much sooner than a live encoder could have made it a segment may seem to come: clocks, uneven segments. */
 const EARLY_MS = 4000;
 /** The same where the segment continues another recording: times have to say clearly that it cannot be that one's. */
@@ -77,7 +79,7 @@ export function assignSegment(
   const compared = started
     .filter(({ endedAtMs }) => endedAtMs === null || segment.modifiedAtMs <= endedAtMs + endGraceMs)
     .map((one) => ({ one, fit: fitOf(segment, one) }));
-  const continued = chooseContinued(segment, compared);
+  const continued = chooseContinued(segment, compared, clockSlackMs);
   if (continued !== null) return continued;
   // One without timestamps is compared with nothing, whatever else is captured.
   const isUnreadable = segment.firstDts90k === null;
@@ -90,17 +92,23 @@ export function assignSegment(
 }
 
 /** The recording with whose media this goes on. Encoders that start at the same timestamp make segments that fit several. */
-function chooseContinued(segment: SegmentObject, compared: readonly Compared[]): Assignment | null {
+function chooseContinued(
+  segment: SegmentObject,
+  compared: readonly Compared[],
+  clockSlackMs: number,
+): Assignment | null {
   const strength = Math.max(0, ...compared.map(({ fit }) => strengthOf(fit)));
   if (strength === 0) return null;
   const fitting = compared.filter(({ fit }) => strengthOf(fit) === strength);
   const [first] = fitting;
   const chosen = fitting.find(({ one }) => isDue(segment, one, EARLY_MS)) ?? first;
   if (chosen === undefined) return null;
-  // Its start may lie a little behind the segment only because clocks differ.
-  const rivals = compared.slice(0, compared.indexOf(chosen)).filter(({ one }) => !isOver(segment, one));
-  const rival = rivals.find((newer) => isWithin(segment, newer.one) && mayBeIts(segment, newer, chosen.fit));
-  const isSure = !rivals.some(({ fit }) => fit.kind === 'unknown' || fit.kind === 'taken');
+  const newer = compared.slice(0, compared.indexOf(chosen));
+  const rival = newer.find((one) => isWithin(segment, one.one) && mayBeIts(segment, one, chosen.fit));
+  // Clocks differ: a newer one's start may lie a little behind the segment, its end before it, and it is its all the same.
+  const isSure = !newer.some(
+    ({ one, fit }) => !isOver(segment, one, clockSlackMs) && (fit.kind === 'unknown' || fit.kind === 'taken'),
+  );
   return { recordingId: (rival ?? chosen).one.id, isSure };
 }
 
@@ -129,8 +137,8 @@ function isWithin(segment: SegmentObject, one: Candidate): boolean {
   return segment.modifiedAtMs >= one.startedAtMs && !isOver(segment, one);
 }
 
-function isOver(segment: SegmentObject, { endedAtMs }: Candidate): boolean {
-  return endedAtMs !== null && segment.modifiedAtMs > endedAtMs;
+function isOver(segment: SegmentObject, { endedAtMs }: Candidate, toleranceMs = SECOND_MS): boolean {
+  return endedAtMs !== null && segment.modifiedAtMs > endedAtMs + toleranceMs;
 }
 
 /** By its number enough time has passed for it to be made, reckoned from those before it; one of them may have been late. */

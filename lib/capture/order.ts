@@ -134,18 +134,39 @@ function gapsBetween<R extends OrderRow>(ordered: readonly OrderedSegment<R>[], 
     const previous = ordered[i - 1];
     if (previous === undefined || previous.epoch !== next.epoch) continue;
     const missing = Math.round((next.number - previous.number) / step) - 1;
+    const around = { epoch: next.epoch, afterId: previous.row.id, beforeId: next.row.id };
+    const displaced = displacedMs(ordered[i - 2], previous, next, step);
+    if (displaced !== null) {
+      gaps.push({ ...around, from: previous.number, to: previous.number, missing: 1, missingMs: displaced });
+      continue;
+    }
     if (missing < 1 || continues(previous.row, next.row)) continue;
     gaps.push({
-      epoch: next.epoch,
+      ...around,
       from: previous.number + step,
       to: next.number - step,
       missing,
       missingMs: missingMs(previous.row, next.row, missing),
-      afterId: previous.row.id,
-      beforeId: next.row.id,
     });
   }
   return gaps;
+}
+
+/**
+ * A segment that continues neither of its neighbours, which leave room for exactly one between them: it is another
+ * encoder's, uploaded under the name of theirs. The length of that one; null where nothing is displaced.
+ */
+function displacedMs<R extends OrderRow>(
+  before: OrderedSegment<R> | undefined,
+  at: OrderedSegment<R>,
+  next: OrderedSegment<R>,
+  step: number,
+): number | null {
+  if (before === undefined || before.epoch !== at.epoch || next.number - before.number !== 2 * step) return null;
+  if (at.row.firstDts90k === null || continues(before.row, at.row) || continues(at.row, next.row)) return null;
+  const roomMs = missingMs(before.row, next.row, 1);
+  const usualMs = nominalMs(before.row);
+  return roomMs !== null && Math.abs(roomMs - usualMs) <= usualMs / 4 ? roomMs : null;
 }
 
 /** Believed only if it suits the count: the clock may have been set anew in between. */

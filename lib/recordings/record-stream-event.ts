@@ -2,14 +2,12 @@
  * Carries out what stream-events.ts decides: opens and ends recordings, once for each broadcast however often and
  * in whatever order its events come. Events of one stream are serialised by a row lock.
  */
-import { parseObjectKey } from '../capture/segment-name.ts';
 import { hashStreamKey } from '../platform/logging.ts';
 import { finalKeyCandidates } from '../storage/keys.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
-import { inferStart } from './infer-start.ts';
+import { type LostStart, resolveLostStart } from './lost-start.ts';
 import type { EventSource, Recording } from './recording.ts';
 import type { BroadcastEnd, RecordingRepository } from './recording-repository.ts';
-import { isSameWrite } from './segment-repository.ts';
 import { decideStreamEvent, type EventDecision, type StreamEvent } from './stream-events.ts';
 
 /** Starts of one broadcast as told by webhook and by polling may differ by rounding. */
@@ -33,7 +31,7 @@ export async function recordStreamEvent(context: RecordingContext, event: Stream
   if (outcome.decision.act === 'create-ended') {
     const start = await resolveLostStart(context, event, outcome.known);
     // Without objects that nobody owns, a second end of a known broadcast is just that.
-    if (start.hasObjects || !outcome.decision.onlyIfObjects) outcome = await apply(context, event, start.startedAt);
+    if (start.hasObjects || !outcome.decision.onlyIfObjects) outcome = await apply(context, event, start);
   }
   const { decision, opened, ended } = outcome;
   context.logger.info(
@@ -56,7 +54,7 @@ export async function recordStreamEvent(context: RecordingContext, event: Stream
   return decision;
 }
 
-async function apply(context: RecordingContext, event: StreamEvent, lostStart: Date | null): Promise<Outcome> {
+async function apply(context: RecordingContext, event: StreamEvent, lostStart: LostStart | null): Promise<Outcome> {
   const now = nowOf(context);
   return context.db.transaction(async (client) => {
     const { recordings } = repositoriesOn(client);
@@ -79,7 +77,8 @@ async function apply(context: RecordingContext, event: StreamEvent, lostStart: D
         source: event.source,
         outcome: decision.act,
       },
-      now,
+      // Not `now`: who held the lock may have stood still with it.
+      nowOf(context),
     );
     return { decision, known, ...result };
   });
@@ -91,7 +90,7 @@ async function carryOut(
   known: readonly Recording[],
   event: StreamEvent,
   decision: EventDecision,
-  lostStart: Date | null,
+  lostStart: LostStart | null,
 ): Promise<{ opened: string | null; ended: string | null }> {
   const now = nowOf(context);
   const firstAttempt = nowOf(context, context.config.RECONNECT_WINDOW);
@@ -108,7 +107,9 @@ async function carryOut(
     case 'create':
       return { opened: await create(decision.startedAt), ended: null };
     case 'create-ended': {
-      const id = await createOver(lostStart ?? decision.endedAt, decision.endedAt, event.source, 'ended-event');
+      const start = lostStart?.startedAt ?? decision.endedAt;
+      const id = await createOver(start, decision.endedAt, event.source, 'ended-event');
+      if (lostStart?.isUnknown) await recordings.note(id, { isStartUnknown: true });
       return { opened: id, ended: id };
     }
     case 'create-past': {
@@ -173,62 +174,4 @@ export async function insertRecording(
   throw new Error(
     `No free key in the bucket for another recording of stream ${event.streamId} that started at ${startedAt.toISOString()}`,
   );
-}
-
-/** When a broadcast began whose start nobody told: as the Stream Service says, else as its objects show. */
-async function resolveLostStart(
-  context: RecordingContext,
-  event: StreamEvent,
-  known: readonly Recording[],
-): Promise<{ startedAt: Date; hasObjects: boolean }> {
-  const endMs = event.occurredAt.getTime();
-  const followers = known.filter((recording) => recording.startedAt.getTime() > endMs);
-  const objects = await listUnclaimed(context, event.streamKey, followers).catch((error: unknown) => {
-    context.logger.warn(
-      { err: error, stream_id: event.streamId },
-      'Cannot list the segments of a stream whose start was lost',
-    );
-    return null;
-  });
-  const nextMs = Math.min(...followers.map((recording) => recording.startedAt.getTime()));
-  const inferred = inferStart(
-    (objects ?? []).filter((modifiedAtMs) => modifiedAtMs < nextMs),
-    event.occurredAt,
-  );
-  const told = await context.streams.find(event.streamId).catch(() => null);
-  const isTold =
-    told &&
-    told.startedAt <= event.occurredAt &&
-    !known.some((one) => one.startedAt.getTime() === told.startedAt.getTime());
-  // It cannot have begun before the end of the one before.
-  const earlier = known.filter((recording) => recording.endedAt && recording.endedAt <= event.occurredAt);
-  const sinceMs = Math.max(0, ...earlier.map((recording) => (recording.endedAt?.getTime() ?? 0) + 1000));
-  const startedMs = Math.max(sinceMs, (isTold ? told.startedAt : (inferred ?? event.occurredAt)).getTime());
-  // A guess in the second of the end would be taken for the start of the next broadcast; what is told is as it is.
-  const latestMs = isTold ? endMs : Math.max(Math.min(sinceMs, endMs), endMs - 1000);
-  // A store that does not answer must not make the end of a stream vanish: recorded now, captured when it heals.
-  return { startedAt: new Date(Math.min(startedMs, latestMs)), hasObjects: objects === null || inferred !== null };
-}
-
-/** Times of the segments in the bucket that no recording has, or only one that began after them. */
-export async function listUnclaimed(
-  context: RecordingContext,
-  streamKey: string,
-  followers: readonly Recording[],
-): Promise<number[]> {
-  const modified: number[] = [];
-  let next: string | null | undefined;
-  do {
-    const page = await context.store.list(context.config.LIVE_BUCKET, `${streamKey}/`, next ?? undefined);
-    const segments = page.objects.filter((object) => parseObjectKey(object.key).kind === 'segment');
-    const known = await context.segments.findSources(segments);
-    const claims = known.filter((row) => !followers.some((follower) => follower.id === row.recordingId));
-    modified.push(
-      ...segments
-        .filter((object) => !claims.some((row) => isSameWrite(row, object)))
-        .map((object) => object.modifiedAtMs),
-    );
-    next = page.next;
-  } while (next);
-  return modified;
 }

@@ -190,6 +190,15 @@ export class RecordingRepository {
     );
   }
 
+  /** What is found of a start that nobody could say anything of, unless it was told since. */
+  async learnStart(id: string, startedAt: Date, now: Date): Promise<boolean> {
+    return this.#changed(
+      `UPDATE recordings SET started_at = ${utc('$2')}, facts = facts - 'isStartUnknown', updated_at = $3
+        WHERE id = $1 AND start_source = 'ended-event' AND facts ? 'isStartUnknown'`,
+      [id, startedAt, now],
+    );
+  }
+
   /** The end of a broadcast that is over was an earlier one. */
   async moveEnd(id: string, endedAt: Date, source: EventSource, now: Date): Promise<boolean> {
     return this.#changed(
@@ -209,8 +218,7 @@ export class RecordingRepository {
     await this.#db.query('UPDATE recordings SET playlist = $2 WHERE id = $1', [id, playlist]);
   }
 
-  async noteUnclaimed(id: string, unclaimed: NonNullable<RecordingFacts['unclaimed']>): Promise<void> {
-    const facts: RecordingFacts = { unclaimed };
+  async note(id: string, facts: RecordingFacts): Promise<void> {
     await this.#db.query('UPDATE recordings SET facts = facts || $2 WHERE id = $1', [id, facts]);
   }
 

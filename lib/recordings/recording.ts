@@ -43,6 +43,8 @@ export interface RecordingFacts {
   readonly reconnects?: ReadonlyArray<{ readonly endedAt: string; readonly resumedAt: string }>;
   /** What came after the end and was nobody's then. */
   readonly unclaimed?: readonly UnclaimedObject[];
+  /** Its start was lost, and when its end came there was nobody to ask. */
+  readonly isStartUnknown?: boolean;
 }
 
 export interface Recording {

@@ -3,7 +3,8 @@
  * in the next recording. Segments within LATE_SEGMENT_WINDOW are still the old one's, which takes them as late ones.
  */
 import { nowOf, type RecordingContext } from './context.ts';
-import { listUnclaimed, recordStreamEvent } from './record-stream-event.ts';
+import { listUnclaimed } from './lost-start.ts';
+import { recordStreamEvent } from './record-stream-event.ts';
 
 /** A stream that is silent for longer will be started anew. */
 const LOOK_BACK_MS = 24 * 3_600_000;

@@ -127,7 +127,8 @@ function isReconnect(event: StreamEvent, ended: KnownBroadcast, rules: EventRule
 /** One source tells one start with one time; two sources may round differently. */
 function isSameStart(event: StreamEvent, broadcast: KnownBroadcast, rules: EventRules): boolean {
   const apartMs = Math.abs(broadcast.startedAt.getTime() - event.occurredAt.getTime());
-  const afterItsEnd = broadcast.endedAt !== null && event.occurredAt.getTime() > broadcast.endedAt.getTime();
+  // In the very second of the end it is the start of the next one.
+  const afterItsEnd = broadcast.endedAt !== null && event.occurredAt.getTime() >= broadcast.endedAt.getTime();
   if (broadcast.reconnects.some((resumedAt) => resumedAt.getTime() === event.occurredAt.getTime())) return true;
   return apartMs === 0 || (!afterItsEnd && event.source !== broadcast.startSource && apartMs <= rules.sameStartMs);
 }

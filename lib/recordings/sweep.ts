@@ -7,6 +7,7 @@ import type { ListedObject } from '../storage/object-store.ts';
 import { captureAll } from './capture-all.ts';
 import { findCandidates } from './capture-notified.ts';
 import type { RecordingContext } from './context.ts';
+import { learnLostStart } from './lost-start.ts';
 import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
 import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
@@ -25,7 +26,7 @@ export interface SweepResult {
  * @throws {StorageUnavailable} {StorageAccessDenied} {BucketMissing} {DatabaseUnavailable}
  */
 export async function sweepRecording(context: RecordingContext, recordingId: string): Promise<SweepResult> {
-  const recording = await context.recordings.find(recordingId);
+  const recording = await findWithStart(context, recordingId);
   if (!recording) return { captured: 0, awaited: 0, playlist: null };
   const candidates = await findCandidates(context, recording.streamKey);
   if (!candidates.some((candidate) => candidate.id === recordingId))
@@ -45,6 +46,13 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
   const playlist = await readNewestPlaylist(context, recording, listing.playlists);
   const awaited = await waitForMissing(context, recording, candidates, playlist, listing.settled);
   return { captured, awaited, playlist: playlist?.state ?? recording.playlist };
+}
+
+async function findWithStart(context: RecordingContext, recordingId: string): Promise<Recording | null> {
+  const recording = await context.recordings.find(recordingId);
+  if (!recording?.facts.isStartUnknown) return recording;
+  await learnLostStart(context, recording);
+  return context.recordings.find(recordingId);
 }
 
 interface Listing {

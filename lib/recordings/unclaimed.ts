@@ -26,7 +26,7 @@ export async function noteUnclaimed(
     { recording_id: recording.id, segments: fresh.length },
     'Segments came after the end of the recording that are nobody’s so far; they stay in live-segments',
   );
-  await context.recordings.noteUnclaimed(recording.id, [...known, ...fresh].slice(0, MOST));
+  await context.recordings.note(recording.id, { unclaimed: [...known, ...fresh].slice(0, MOST) });
 }
 
 /** Those that no recording has taken since. */

@@ -140,6 +140,64 @@ describe('a schedule that showed a difference once', () => {
         { settings: { sameClock: true } },
       ),
     ],
+    [
+      'a start that was lost while neither the store nor the Stream Service could be asked',
+      schedule(
+        [
+          broadcast(
+            [
+              session([...two, segment({ lateMs: 3000 }), ...two]),
+              session([segment({ lateMs: 500 })], { pauseMs: 4000, clock: 'goes-on' }),
+            ],
+            { started: [] },
+          ),
+        ],
+        {
+          outages: [
+            { target: 'store', fromMs: 11_900, forMs: 9300 },
+            { target: 'streams', fromMs: 0, forMs: 21_200 },
+          ],
+        },
+      ),
+    ],
+    [
+      'a start that only polling tells, in the second of the end before it',
+      schedule(
+        [
+          broadcast([session([segment()]), session([segment({ told: [1000] })], { pauseMs: 2900 })]),
+          broadcast([session([segment({ damage: 'empty', told: [1000] })])], { pauseMs: 3100 }),
+          broadcast(
+            [
+              session([segment(), segment({ lateMs: 3000 }), segment()]),
+              session([segment({ told: [] })], { numbers: 'go-on' }),
+            ],
+            { pauseMs: 500, started: [] },
+          ),
+        ],
+        { outages: [{ target: 'database', fromMs: 20_100, forMs: 5700 }] },
+      ),
+    ],
+    [
+      'a broadcast whose end seems to be before its only segment, which fits in front of another one’s',
+      schedule(
+        [
+          broadcast([session([segment({ damage: 'never' }), segment({ told: [6300] })])], { started: [] }),
+          broadcast([session([segment()])], { stream: 'other', pauseMs: 10_200 }),
+        ],
+        { settings: { sameClock: true } },
+      ),
+    ],
+    [
+      'a broadcast of which nothing is captured before its end, and whose last segment fits an earlier one’s',
+      schedule(
+        [
+          broadcast([session([segment()])]),
+          broadcast([session([segment()])], { pauseMs: 9300 }),
+          broadcast([session(two)], { pauseMs: 27_800 }),
+        ],
+        { settings: { sameClock: true }, outages: [{ target: 'store', fromMs: 40_400, forMs: 26_200 }] },
+      ),
+    ],
   ])('%s', async (_title, one) => {
     expect((await playSchedule(bench, one)).differences).toEqual([]);
   });

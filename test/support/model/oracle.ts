@@ -111,7 +111,7 @@ function judgeTogether(
     const numbers = [...new Set(known.map((segment) => segment.broadcast))].toSorted((a, b) => a - b);
     for (const [at, later] of numbers.entries()) {
       const earlier = numbers[at - 1];
-      if (earlier !== undefined && !truth.blurred.has(later) && !mayShareFile(world, earlier, later))
+      if (earlier !== undefined && !truth.blurred.has(later) && !mayMeet(world, truth, earlier, later))
         say(`recording ${recording.id} holds broadcasts ${earlier} and ${later}`);
     }
   }
@@ -130,6 +130,12 @@ function judgeTogether(
   }
   if (results.length > world.script.broadcasts.length)
     say(`${results.length} recordings of ${world.script.broadcasts.length} broadcasts`);
+}
+
+/** In one file, or one of them by way of a third from which nothing tells it. */
+function mayMeet(world: World, truth: Truth, earlier: number, later: number): boolean {
+  const alike = truth.blurred.has(earlier) ? [...truth.blurred].filter((number) => number < later) : [];
+  return [earlier, ...alike].some((number) => mayShareFile(world, number, later));
 }
 
 /** A key is written by its recording alone, and no version loses what an earlier one had. */

@@ -1,8 +1,8 @@
 /** What a schedule makes true, as far as it can be known: which segments must be recorded, and whose they may be. */
 import { MOST_SKEW_MS } from './schedule.ts';
 import type { TrueSegment } from './script.ts';
-import { SEGMENT_90K, SEGMENT_MS } from './synthetic-segment.ts';
-import { LIVE_BUCKET, type World } from './world.ts';
+import { markOf, readFrames, SEGMENT_90K, SEGMENT_MS } from './synthetic-segment.ts';
+import { BUCKET, LIVE_BUCKET, type World } from './world.ts';
 
 export interface Truth {
   readonly byId: ReadonlyMap<string, TrueSegment>;
@@ -37,9 +37,10 @@ export function truthOf(world: World): Truth {
         .flatMap((_one, earlier) => (isBlurred(world, earlier, later) ? [earlier, later] : [])),
     ),
   );
+  const had = new Set([...present.map(({ id }) => id), ...stagedIds(world)]);
   const strays = new Set<string>();
   // Where the one before is a stray itself, there is nothing that a segment could continue.
-  for (const segment of segments) if (isStray(world, segment, strays)) strays.add(segment.id);
+  for (const segment of segments) if (isStray(world, segment, strays, had)) strays.add(segment.id);
   const isLost = ({ id, broadcast, uploadedMs }: TrueSegment) =>
     strays.has(id) ||
     (blurred.has(broadcast) &&
@@ -51,6 +52,13 @@ export function truthOf(world: World): Truth {
     strays,
     blurred,
   };
+}
+
+/** What was captured, though another object may have its name by now. */
+function stagedIds(world: World): string[] {
+  const staged = world.store.objects(BUCKET).filter(({ key, size }) => /^\.staging\/.*\.ts$/.test(key) && size > 0);
+  // Pages and noise are kept as they came, and have no mark.
+  return staged.flatMap(({ bytes }) => (readFrames(bytes).length > 0 ? [markOf(bytes).id] : []));
 }
 
 /** Clocks of hosts may differ by this much, CLOCK_SLACK. */
@@ -84,7 +92,7 @@ function isBlurred({ script, schedule, startsHeard, endsHeard }: World, earlier:
 }
 
 /** What comes after the end and cannot be told from the first segments of a broadcast that nobody has told of yet. */
-function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>): boolean {
+function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>, had: ReadonlySet<string>): boolean {
   const { script, schedule } = world;
   const { broadcast, place, key, uploadedMs, first90k } = segment;
   const of = script.broadcasts[broadcast];
@@ -96,6 +104,7 @@ function isStray(world: World, segment: TrueSegment, strays: ReadonlySet<string>
   const before = all[place - 1];
   const follows =
     before?.bytes &&
+    had.has(before.id) &&
     !strays.has(before.id) &&
     before.broadcast === broadcast &&
     (before.first90k + SEGMENT_90K) % 2 ** 33 === first90k;

@@ -375,6 +375,11 @@ describe('with two recordings of a key', () => {
     expect(assign(segment(22, 2), [older, newer])).toBe('B');
   });
 
+  it('that both ended, one in the second of the newer’s end that fits in front of the older is the newer’s', () => {
+    const older = recording('A', 0, 8, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000, near: [had(1)] });
+    expect(assign(segment(22.5, 0), [older, recording('B', 20, 22)])).toBe('B');
+  });
+
   it('that both ended, a stray object is left out', () => {
     const both = [first, recording('B', 23, 40, last9)];
     expect(assign(segment(100, 77), both)).toBe('after-end');
@@ -399,6 +404,8 @@ describe('what is sure', () => {
     ],
     ['media that continues the older, where the newer has nothing yet', false, segment(27, 10), [ended, running]],
     ['the same, a moment before the newer one’s start', false, segment(22.9, 10), [ended, running]],
+    ['the same, a moment after the newer one’s end', false, segment(41.9, 10), [ended, recording('B', 23, 40)]],
+    ['the same, well after the newer one’s end', true, segment(43, 10), [ended, recording('B', 23, 40)]],
     ['a number that may be a late one’s', false, segment(22, 10, END_OF_9 + 900_000), [ended]],
     ['one that has no timestamps', true, segment(22, 10, null), [ended]],
   ])('%s: %s', (_name, expected, object, candidates) => {

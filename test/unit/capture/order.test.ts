@@ -436,6 +436,21 @@ describe('gaps', () => {
     expect(orderSegments(short).gaps).toMatchObject([{ from: 4, to: 4, missing: 1, missingMs: 500 }]);
   });
 
+  it('are where another encoder’s segment stands in the place of one', () => {
+    const stranger = row({ number: 4, at: 11, take: 'x', firstDts: 900_000_000 });
+    const displaced = [...rows(0, 3, 2), stranger, ...rows(5, 8, 12)];
+    expect(orderSegments(displaced).gaps).toEqual([
+      { epoch: 0, from: 4, to: 4, missing: 1, missingMs: 2000, afterId: 'x4', beforeId: 'a5' },
+    ]);
+    // One encoder whose clock was set anew, with that segment or behind it, has lost nothing.
+    const anew = rows(4, 8, 10, { take: 'b' }).map((one, i) => ({
+      ...one,
+      firstDts90k: 900_000_000 + i * 180_000,
+      endDts90k: 900_180_000 + i * 180_000,
+    }));
+    expect(orderSegments([...rows(0, 3, 2), ...anew]).gaps).toEqual([]);
+  });
+
   it('do not count the time before the first captured segment or between epochs', () => {
     expect(orderSegments([...rows(50, 55, 2), ...rows(3, 6, 90, { take: 'b' })]).gaps).toEqual([]);
   });

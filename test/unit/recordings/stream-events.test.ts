@@ -35,6 +35,10 @@ describe('a start of a stream', () => {
   it('changes nothing when polling tells it too, rounded differently', () => {
     expect(decideStreamEvent(started(1, 'poll'), [known({})], rules).act).toBe('none');
   });
+  it('that polling tells in the very second of a known end is that of the next one', () => {
+    const short = known({ status: 'processing', endedAt: at(2) });
+    expect(decideStreamEvent(started(2, 'poll'), [short], rules)).toEqual({ act: 'create', startedAt: at(2) });
+  });
   it('changes nothing when it comes again after the end', () => {
     expect(decideStreamEvent(started(0), [finished], rules).act).toBe('none');
   });
