@@ -31,6 +31,8 @@ export interface Gap {
   /** Ids of the segments around it; null after the last one. */
   readonly afterId: number | string;
   readonly beforeId: number | string | null;
+  /** Another encoder's segment has the name of the missing one, which cannot come any more. */
+  readonly isTaken?: true;
 }
 
 export interface SegmentOrder<R extends OrderRow = OrderRow> {
@@ -137,7 +139,8 @@ function gapsBetween<R extends OrderRow>(ordered: readonly OrderedSegment<R>[], 
     const around = { epoch: next.epoch, afterId: previous.row.id, beforeId: next.row.id };
     const displaced = displacedMs(ordered[i - 2], previous, next, step);
     if (displaced !== null) {
-      gaps.push({ ...around, from: previous.number, to: previous.number, missing: 1, missingMs: displaced });
+      const { number } = previous;
+      gaps.push({ ...around, from: number, to: number, missing: 1, missingMs: displaced, isTaken: true });
       continue;
     }
     if (missing < 1 || continues(previous.row, next.row)) continue;

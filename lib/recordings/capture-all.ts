@@ -15,6 +15,8 @@ export interface CapturedAll {
   readonly captured: number;
   /** Keys of what came after the end of each recording and is none's that is known of. */
   readonly unclaimed: ReadonlySet<string>;
+  /** The candidates are not those any more: look again, with those of now. */
+  readonly isStale: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function captureAll(
   let open = keys;
   for (let guesses: Guesses = 'none', guessed = false; open.length > 0; ) {
     const round = await rounds.play(open, guesses);
-    if (guesses === 'all') break;
+    if (guesses === 'all' || rounds.isStale) break;
     open = round.open;
     if (round.stored > 0) {
       guessed = guesses === 'one';
@@ -57,6 +59,7 @@ class Rounds implements CapturedAll {
   readonly #candidates: readonly Recording[];
   captured = 0;
   readonly unclaimed = new Set<string>();
+  isStale = false;
   /** One that cannot be had must not keep the others out. */
   failure: unknown;
 
@@ -78,6 +81,7 @@ class Rounds implements CapturedAll {
         else this.unclaimed.delete(key);
         if (outcome === 'open' || outcome === 'unsure') open.push(key);
         isUnsure ||= outcome === 'unsure';
+        if (this.isStale) pending.splice(0);
         if (outcome !== 'stored') continue;
         stored += 1;
         if (guesses === 'one') open.push(...pending.splice(0));
@@ -93,6 +97,7 @@ class Rounds implements CapturedAll {
     try {
       const outcome = await captureSegment(this.#context, this.#candidates, key, guesses);
       if (outcome.kind === 'unsure') return 'unsure';
+      if (outcome.kind === 'stale') this.isStale = true;
       // What comes after the end may continue one that was captured since.
       if (outcome.kind === 'ignored') return outcome.why === 'after-end' ? 'open' : 'settled';
       if (outcome.kind !== 'stored') return 'settled';

@@ -27,7 +27,7 @@ export async function captureNotified(context: RecordingContext, encodedKeys: re
     const outcome = await captureSegment(context, await candidates, key, false);
     // A sweep sees it beside those that came before it and were not told.
     const newest = (await candidates).at(-1);
-    if (outcome.kind === 'unsure' && newest) sweeps.add(newest.id);
+    if ((outcome.kind === 'unsure' || outcome.kind === 'stale') && newest) sweeps.add(newest.id);
   }
   for (const recordingId of sweeps) await context.queues.requestSweep(recordingId);
 }

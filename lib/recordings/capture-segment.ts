@@ -32,6 +32,8 @@ export type CaptureOutcome =
   | { readonly kind: 'absent' }
   /** Whose it is shows when the others are captured; nothing was done. */
   | { readonly kind: 'unsure' }
+  /** A recording has begun, ended or gone on since the candidates were read; nothing was done. Read them again. */
+  | { readonly kind: 'stale' }
   | { readonly kind: 'ignored'; readonly why: string };
 
 /**
@@ -75,9 +77,11 @@ async function keep(
   if (!owner.isSure && !guesses) return { kind: 'unsure' };
   // In the ledger already: nothing came, and what counts from the last segment does not begin again.
   if (owner.isCaptured) return { kind: 'stored', recordingId: owner.recordingId, state: null };
-  const added = await store(context, owner.recordingId, parsed, key, fetched, verdict);
-  if (added) await afterCapture(context, owner.recordingId, added, verdict, parsed);
-  return { kind: 'stored', recordingId: owner.recordingId, state: added?.state ?? null };
+  const added = await store(context, candidates, owner.recordingId, parsed, key, fetched, verdict);
+  if (added === 'stale') return { kind: 'stale' };
+  if (added === 'known') return { kind: 'stored', recordingId: owner.recordingId, state: null };
+  await afterCapture(context, owner.recordingId, added, verdict, parsed);
+  return { kind: 'stored', recordingId: owner.recordingId, state: added.state };
 }
 
 interface Found {
@@ -143,12 +147,13 @@ async function lastTracks(
 
 async function store(
   context: RecordingContext,
+  candidates: readonly Recording[],
   recordingId: string,
   parsed: SegmentKey,
   key: string,
   fetched: FetchedObject,
   verdict: Verdict,
-): Promise<AddedSegment | null> {
+): Promise<AddedSegment | 'known' | 'stale'> {
   const { keep, probe, reason } = verdict;
   // Bytes that carry no media are kept too: an operator who wants to know what the packager wrote finds it there.
   const stagedKey = keep.length > 0 ? stagedSegmentKey(recordingId, key, fetched.etag) : null;
@@ -169,6 +174,7 @@ async function store(
       probe,
     },
     verdict.probe ? 'captured' : 'rejected',
+    { candidates },
     nowOf(context),
   );
 }

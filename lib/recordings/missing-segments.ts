@@ -67,7 +67,7 @@ async function isAwaited(
     want.key,
     true,
   );
-  if (outcome.kind !== 'absent') return false;
+  if (outcome.kind !== 'absent') return outcome.kind === 'stale';
   const attempts = await context.segments.noteMissing(
     recording.id,
     want.key,
@@ -105,7 +105,7 @@ export function openGaps(
   const patienceMs = settings.MAX_RETRY_ATTEMPTS * settings.SEGMENT_RETRY_DELAY;
   const isOpen = (gap: Gap): boolean => {
     const [before, behind] = [byId.get(Number(gap.afterId)), byId.get(Number(gap.beforeId))];
-    if (!before || !behind) return false;
+    if (!before || !behind || gap.isTaken) return false;
     const names = gap.missing > LARGEST_HOLE ? [] : namesInHole(before, gap);
     if (names.length === 0) return nowMs - behind.capturedAt.getTime() < patienceMs;
     return names.some((want) => !settled.has(want.key));

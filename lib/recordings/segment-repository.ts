@@ -59,6 +59,11 @@ export interface AddedSegment {
   readonly leased: boolean;
 }
 
+/** What was known when it was judged whose a segment is: the recordings of its stream key that may take segments. */
+export interface JudgedBy {
+  readonly candidates: ReadonlyArray<{ readonly id: string; readonly endHeardAt: Date | null }>;
+}
+
 /** A source object that a ledger has. */
 export interface KnownSource {
   readonly sourceKey: string;
@@ -151,15 +156,26 @@ export class SegmentRepository {
    *   finalizer   lock recording ── all captured rows placed? ── completed ── unlock
    *   capture                       └ waits here ┘                            └─ row becomes `late`
    *
-   * Returns null where the source was in the ledger already (or the recording is gone). One write of an object is one
-   * recording's, whoever captures it twice at once (uq_segments_write).
+   * Returns `known` where the source was in the ledger already: one write of an object is one recording's, whoever
+   * captures it twice at once (uq_segments_write). And `stale` where it was judged by what is not so any more: the
+   * recording has ended or gone on since, or another one has begun.
    */
-  async add(entry: SegmentEntry, verdict: 'captured' | 'rejected', now: Date): Promise<AddedSegment | null> {
-    const result = await this.#db.query<AddedSegment & Record<string, unknown>>(
+  async add(
+    entry: SegmentEntry,
+    verdict: 'captured' | 'rejected',
+    judged: JudgedBy,
+    now: Date,
+  ): Promise<AddedSegment | 'known' | 'stale'> {
+    const result = await this.#db.query<(AddedSegment | { id: null }) & Record<string, unknown>>(
       `WITH owner AS (
-         UPDATE recordings SET last_segment_at = $14 WHERE id = $1 RETURNING status, generation, lease_until
+         UPDATE recordings r SET last_segment_at = $14
+          WHERE id = $1 AND end_heard_at IS NOT DISTINCT FROM $16
+            AND NOT EXISTS (SELECT 1 FROM recordings other
+                             WHERE other.stream_key = r.stream_key AND other.id <> ALL ($15::uuid[])
+                               AND other.status IN ('recording', 'processing'))
+         RETURNING status, generation, lease_until
        ), found AS (
-         DELETE FROM recording_segments WHERE recording_id = $1 AND source_key = $2 AND state = 'missing'
+         DELETE FROM recording_segments USING owner WHERE recording_id = $1 AND source_key = $2 AND state = 'missing'
        ), added AS (
        INSERT INTO recording_segments (recording_id, source_key, source_etag, source_modified_at, name_number, staged_key, size,
                                        reason, first_dts90k, end_dts90k, duration_ms, probe, state, captured_at)
@@ -175,7 +191,7 @@ export class SegmentRepository {
               -- Of before this statement: the new row comes on top.
               (added.size + (SELECT coalesce(sum(size), 0) FROM recording_segments s
                               WHERE s.recording_id = $1 AND s.state = 'captured' AND s.position IS NULL))::bigint AS "openBytes"
-         FROM owner, added`,
+         FROM owner LEFT JOIN added ON TRUE`,
       [
         entry.recordingId,
         entry.sourceKey,
@@ -191,9 +207,13 @@ export class SegmentRepository {
         entry.probe === null ? null : JSON.stringify(entry.probe),
         verdict,
         now,
+        judged.candidates.map(({ id }) => id),
+        judged.candidates.find(({ id }) => id === entry.recordingId)?.endHeardAt ?? null,
       ],
     );
-    return result.rows[0] ?? null;
+    const [row] = result.rows;
+    if (row === undefined) return 'stale';
+    return row.id === null ? 'known' : (row as AddedSegment);
   }
 
   /** Notes that a segment that must exist could not be had; counts the attempts. Returns how many there were. */

@@ -21,20 +21,35 @@ export interface SweepResult {
   readonly playlist: PlaylistState | null;
 }
 
+const MOST_LOOKS = 3;
+
 /**
  * Sweeps one recording. Safe to repeat and to run beside notifications.
  * @throws {StorageUnavailable} {StorageAccessDenied} {BucketMissing} {DatabaseUnavailable}
  */
 export async function sweepRecording(context: RecordingContext, recordingId: string): Promise<SweepResult> {
+  for (let looks = 1; ; looks += 1) {
+    const result = await sweepOnce(context, recordingId);
+    if (!result.isStale) return result;
+    // Recordings of one key that begin and end faster than this looks: the next sweep sees them.
+    if (looks === MOST_LOOKS) return { ...result, awaited: result.awaited + 1 };
+  }
+}
+
+async function sweepOnce(
+  context: RecordingContext,
+  recordingId: string,
+): Promise<SweepResult & { readonly isStale: boolean }> {
   const recording = await findWithStart(context, recordingId);
-  if (!recording) return { captured: 0, awaited: 0, playlist: null };
+  if (!recording) return { captured: 0, awaited: 0, playlist: null, isStale: false };
   const candidates = await findCandidates(context, recording.streamKey);
   if (!candidates.some((candidate) => candidate.id === recordingId))
-    return { captured: 0, awaited: 0, playlist: recording.playlist };
+    return { captured: 0, awaited: 0, playlist: recording.playlist, isStale: false };
 
   const listing = await listStream(context, recording);
   const keys = listing.unknown.map((object) => object.key);
-  const { captured, unclaimed } = await captureAll(context, candidates, keys);
+  const { captured, unclaimed, isStale } = await captureAll(context, candidates, keys);
+  if (isStale) return { captured, awaited: 0, playlist: recording.playlist, isStale };
   // What nobody takes may be the rest of the broadcast that ended last.
   if (candidates.at(-1)?.id === recordingId)
     await noteUnclaimed(
@@ -45,7 +60,7 @@ export async function sweepRecording(context: RecordingContext, recordingId: str
   // After the segments: a playlist read later than the listing can name segments that the listing did not have.
   const playlist = await readNewestPlaylist(context, recording, listing.playlists);
   const awaited = await waitForMissing(context, recording, candidates, playlist, listing.settled);
-  return { captured, awaited, playlist: playlist?.state ?? recording.playlist };
+  return { captured, awaited, playlist: playlist?.state ?? recording.playlist, isStale };
 }
 
 async function findWithStart(context: RecordingContext, recordingId: string): Promise<Recording | null> {

@@ -1,4 +1,8 @@
 /** An object that two functions capture at once and judge differently is one recording's all the same. */
+
+import type { SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
+import { sweepRecording } from '../../../lib/recordings/sweep.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
 import { newStream, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
@@ -23,6 +27,14 @@ const written = (recordingId: string, modifiedAt: Date) => ({
   probe: null,
 });
 
+type Candidates = Parameters<SegmentRepository['add']>[2]['candidates'];
+
+async function addTo(recordingId: string, modifiedAt: Date, candidates: Candidates): Promise<string> {
+  const { segments } = harness.context;
+  const added = await segments.add(written(recordingId, modifiedAt), 'captured', { candidates }, new Date());
+  return typeof added === 'string' ? added : added.state;
+}
+
 describe('one write of an object', () => {
   it('is in one ledger, and the same bytes written again are another segment', async () => {
     const ids: string[] = [];
@@ -32,10 +44,54 @@ describe('one write of an object', () => {
     }
     const [first = '', second = ''] = ids;
     const at = new Date('2025-10-05T18:00:00.250Z');
-    const add = async (id: string, modifiedAt: Date) =>
-      (await harness.context.segments.add(written(id, modifiedAt), 'captured', new Date()))?.state ?? null;
+    const candidates = ids.map((id) => ({ id, endHeardAt: null }));
+    const add = (id: string, modifiedAt: Date) => addTo(id, modifiedAt, candidates);
     const both = await Promise.all([add(first, at), add(second, new Date('2025-10-05T18:00:00Z'))]);
-    expect(both.toSorted()).toEqual(['captured', null]);
-    expect(await add(both[0] === null ? first : second, new Date('2025-10-05T18:05:00Z'))).toBe('captured');
+    expect(both.toSorted()).toEqual(['captured', 'known']);
+    expect(await add(both[0] === 'known' ? first : second, new Date('2025-10-05T18:05:00Z'))).toBe('captured');
+  });
+
+  it('is nobody’s yet where a broadcast of its key has begun or ended since it was judged whose it is', async () => {
+    const [stream, other] = [newStream(), newStream()];
+    await harness.tell('stream.started', stream);
+    const { id, endHeardAt } = await recordingOf(harness, stream.streamId);
+    const before = [{ id, endHeardAt }];
+    await harness.tell('stream.started', { ...other, streamKey: stream.streamKey });
+    const next = await recordingOf(harness, other.streamId);
+    expect(await addTo(id, new Date(), before)).toBe('stale');
+    const both = [...before, { id: next.id, endHeardAt: null }];
+    await harness.tell('stream.ended', stream);
+    expect(await addTo(id, new Date(), both)).toBe('stale');
+    const ended = await recordingOf(harness, stream.streamId);
+    expect(await addTo(id, new Date(), [ended, next])).toBe('captured');
+  });
+
+  it('is looked at again where the next broadcast begins while a sweep has it in its hands', async () => {
+    const [stream, other] = [newStream(), newStream()];
+    await harness.tell('stream.started', stream);
+    const { id } = await recordingOf(harness, stream.streamId);
+    await harness.store.put(
+      'live-segments',
+      `${stream.streamKey}/segment_000.ts`,
+      Buffer.from('no segment'),
+      'video/mp2t',
+    );
+    let gets = 0;
+    const store = new Proxy(harness.store, {
+      get: (target, name: keyof ObjectStore) =>
+        name !== 'get'
+          ? target[name].bind(target)
+          : async (...asked: Parameters<ObjectStore['get']>) => {
+              const answer = await target.get(...asked);
+              gets += 1;
+              if (gets === 1) await harness.tell('stream.started', { ...other, streamKey: stream.streamKey });
+              return answer;
+            },
+    });
+    await sweepRecording(harness.variant({}, { store }), id);
+    expect(gets).toBe(2);
+    const next = await recordingOf(harness, other.streamId);
+    const { segments } = harness.context;
+    expect([...(await segments.list(id)), ...(await segments.list(next.id))]).toHaveLength(1);
   });
 });

@@ -440,7 +440,7 @@ describe('gaps', () => {
     const stranger = row({ number: 4, at: 11, take: 'x', firstDts: 900_000_000 });
     const displaced = [...rows(0, 3, 2), stranger, ...rows(5, 8, 12)];
     expect(orderSegments(displaced).gaps).toEqual([
-      { epoch: 0, from: 4, to: 4, missing: 1, missingMs: 2000, afterId: 'x4', beforeId: 'a5' },
+      { epoch: 0, from: 4, to: 4, missing: 1, missingMs: 2000, afterId: 'x4', beforeId: 'a5', isTaken: true },
     ]);
     // One encoder whose clock was set anew, with that segment or behind it, has lost nothing.
     const anew = rows(4, 8, 10, { take: 'b' }).map((one, i) => ({
