@@ -29,20 +29,28 @@ export async function findCapturedAround(
   recordingId: string,
   segment: Pick<SegmentEntry, 'firstDts90k' | 'endDts90k'> & { readonly key: string; readonly number: number | null },
 ): Promise<AroundSegment> {
-  const touches = (column: string, parameter: string) =>
-    // Clocks of 33 bits run over.
-    `abs((${column} - ${parameter}::bigint + 3 * 4294967296) % 8589934592 - 4294967296) <= ${TOUCHES_90K}`;
-  const { rows } = await db.query<CapturedAround & { id: number; isLast: boolean } & Record<string, unknown>>(
-    `WITH captured AS (
-       SELECT id, name_number AS number, first_dts90k AS "firstDts90k", end_dts90k AS "endDts90k",
-              source_modified_at AS "modifiedAt", source_key = $2 AS "isSameKey", id = max(id) OVER () AS "isLast"
-         FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late'))
-     SELECT * FROM captured
-      WHERE "isLast" OR "isSameKey" OR number BETWEEN $3::bigint - ${NEAR_NUMBERS} AND $3::bigint + ${NEAR_NUMBERS}
-         OR ${touches('"endDts90k"', '$4')} OR ${touches('"firstDts90k"', '$4')} OR ${touches('"firstDts90k"', '$5')}
-      ORDER BY id DESC LIMIT 200`,
+  const { rows } = await db.query<CapturedAround & { id: number } & Record<string, unknown>>(
+    `WITH own AS NOT MATERIALIZED (
+       SELECT * FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late')),
+     near AS (
+       SELECT id FROM own WHERE id = (SELECT max(id) FROM own)
+       UNION SELECT id FROM own WHERE source_key = $2
+       UNION SELECT id FROM own WHERE name_number BETWEEN $3::bigint - ${NEAR_NUMBERS} AND $3::bigint + ${NEAR_NUMBERS}
+       UNION SELECT id FROM own WHERE ${touches('end_dts90k', '$4')}
+       UNION SELECT id FROM own WHERE ${touches('first_dts90k', '$4')}
+       UNION SELECT id FROM own WHERE ${touches('first_dts90k', '$5')})
+     SELECT id, name_number AS number, first_dts90k AS "firstDts90k", end_dts90k AS "endDts90k",
+            source_modified_at AS "modifiedAt", source_key = $2 AS "isSameKey"
+       FROM own JOIN near USING (id) ORDER BY id DESC LIMIT 200`,
     [recordingId, segment.key, segment.number, segment.firstDts90k, segment.endDts90k],
   );
-  const near = rows.map(({ id: _id, isLast: _isLast, ...one }) => one);
+  const near = rows.map(({ id: _id, ...one }) => one);
   return { last: near[0] ?? null, near };
+}
+
+/** Within the tolerance, also over the end of a clock of 33 bits; as ranges, for which there are indexes. */
+function touches(column: string, parameter: string): string {
+  const around = (turn: string) =>
+    `${column} BETWEEN ${parameter}::bigint ${turn} - ${TOUCHES_90K} AND ${parameter}::bigint ${turn} + ${TOUCHES_90K}`;
+  return `(${[around(''), around('+ 8589934592'), around('- 8589934592')].join(' OR ')})`;
 }
