@@ -58,8 +58,8 @@ const END_GRACE_MS = 10 * 60_000;
 const BLIND_GRACE_MS = 30_000;
 /** Stores tell times in whole seconds: what seems to come so soon after the end may have come before it. */
 const SECOND_MS = 1000;
-/** How much sooner than a live encoder could have made it a segment may seem to come: clocks, uneven segments. */
-const EARLY_MS = 4000;
+/** How much sooner than a live encoder could have made it a segment may seem to come: clocks, the seconds that stores tell. */
+const EARLY_MS = 5000;
 /** The same where the segment continues another recording: times have to say clearly that it cannot be that one's. */
 const CLEARLY_EARLY_MS = 1000;
 

@@ -83,7 +83,21 @@ function fitBetween<R extends OrderRow>(
   return { lateMs: entry.row.modifiedAtMs - due, time: timeFit(before, entry, after, step) };
 }
 
-export function timeFit<R extends OrderRow>(
+/** It has the next number of the running epoch, in time, and timestamps that do not contradict: only where they touch is it another's. */
+export function goesOn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
+  const last = epoch.entries.at(-1);
+  if (last === undefined || entry.number <= last.number || !isAdjacent(last, entry, step)) return false;
+  const { lateMs, time } = fitBetween(last, entry, undefined, step);
+  return time !== 'contradicts' && lateMs >= -EARLY_GRACE_MS && lateMs <= LATE_IN_FRONT_MS;
+}
+
+/** How its timestamps suit those of its neighbours in the epoch. */
+export function timeFitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>, step: number): Fit['time'] {
+  const at = lowerBound(entries, entry.number);
+  return timeFit(entries[at - 1], entry, entries[at], step);
+}
+
+function timeFit<R extends OrderRow>(
   before: Entry<R> | undefined,
   entry: Entry<R>,
   after: Entry<R> | undefined,

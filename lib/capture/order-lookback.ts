@@ -9,7 +9,7 @@
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
 import { type Entry, type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
-import { costIn, timeFit } from './order-fit.ts';
+import { costIn, timeFitIn } from './order-fit.ts';
 
 /** A restarted encoder's segments overtake each other by at most this much. */
 const AROUND_RESTART_MS = 5000;
@@ -60,11 +60,7 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
 
 /** By its timestamps it touches a neighbour in the new epoch, and none in the old one: that outweighs when it came. */
 function isSeam<R extends OrderRow>(kept: Epoch<R>, epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
-  const fitIn = ({ entries }: Epoch<R>) => {
-    const at = lowerBound(entries, entry.number);
-    return timeFit(entries[at - 1], entry, entries[at], step);
-  };
-  return fitIn(epoch) === 'exact' && fitIn(kept) === 'contradicts';
+  return timeFitIn(epoch, entry, step) === 'exact' && timeFitIn(kept, entry, step) === 'contradicts';
 }
 
 /**
@@ -89,8 +85,7 @@ function merge<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: nu
   if (!wentOn(previous, epoch.lastAtMs, step)) return;
   const fits = epoch.entries.every((entry) => {
     if (!entry.numbered || find(previous, entry.number) !== undefined) return false;
-    const at = lowerBound(previous.entries, entry.number);
-    return timeFit(previous.entries[at - 1], entry, previous.entries[at], step) !== 'contradicts';
+    return timeFitIn(previous, entry, step) !== 'contradicts';
   });
   if (fits) moveAll(epoch, previous);
 }

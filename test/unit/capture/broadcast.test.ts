@@ -375,6 +375,12 @@ describe('with two recordings of a key', () => {
     expect(assign(segment(22, 2), [older, newer])).toBe('B');
   });
 
+  it('that overlap, a first segment that seems to be there sooner than made is the newer’s as far as clocks may differ', () => {
+    const older = recording('A', 0, null, { lastNumber: 0, near: [had(0, 900_000_000, sameKey)] });
+    expect(assign(segment(17.1, 0), [older, recording('B', 20, null)], { clockSlackMs: 10_000 })).toBe('B');
+    expect(assign(segment(16.9, 0), [older, recording('B', 20, null)], { clockSlackMs: 10_000 })).toBe('A');
+  });
+
   it('that both ended, one in the second of the newer’s end that fits in front of the older is the newer’s', () => {
     const older = recording('A', 0, 8, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000, near: [had(1)] });
     expect(assign(segment(22.5, 0), [older, recording('B', 20, 22)])).toBe('B');

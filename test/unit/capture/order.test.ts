@@ -261,6 +261,16 @@ describe('an encoder that restarts', () => {
     );
     expect(order.gaps).toMatchObject([{ epoch: 0, from: 5, to: 5, missing: 1 }]);
   });
+
+  it('and goes on after a pause, with its next number, though an older run might have had it as well', () => {
+    const restarted = rows(0, 2, 14, { take: 'b' });
+    const behind = rows(3, 4, 22, { take: 'b' }).map((one) => ({
+      ...one,
+      firstDts90k: (one.firstDts90k ?? 0) + 225_000,
+      endDts90k: (one.endDts90k ?? 0) + 225_000,
+    }));
+    expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe('0:a0 1:b0 1:b1 1:b2 1:b3 1:b4');
+  });
 });
 
 describe('the playlist', () => {
