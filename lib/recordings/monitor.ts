@@ -55,7 +55,10 @@ export async function tick(context: RecordingContext): Promise<void> {
     duty(context, 'deliver events', () => deliverOutbox(context)),
     duty(context, 'import recordings', () => importDue(context)),
   ]);
-  await duty(context, 'compare with the Stream Service', () => reconcileStreams(context));
+  let live: readonly StreamState[] = [];
+  await duty(context, 'compare with the Stream Service', async () => {
+    live = await reconcileStreams(context);
+  });
   const open = await context.recordings
     .findOpen(nowOf(context, -context.config.LATE_SEGMENT_WINDOW))
     .catch((error: unknown) => {
@@ -68,7 +71,12 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'update durations', () => context.segments.updateDurations(nowOf(context)));
   await duty(context, 'end stale recordings', () => endStale(context));
   if (context.clock.now() % RESUME_EVERY_MS < context.config.MONITOR_INTERVAL)
-    await duty(context, 'resume streams that were silent', () => resumeStale(context));
+    await duty(context, 'go on with streams that have not ended', () =>
+      resumeStale(
+        context,
+        live.map(({ streamId }) => streamId),
+      ),
+    );
   await duty(context, 'split long recordings', () => splitLongRecordings(context));
   await duty(context, 'reopen for late segments', () => reopenOverlooked(context));
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));
@@ -99,9 +107,9 @@ async function duty(
 }
 
 /** Finds streams that started or ended without us having heard. A Stream Service that is silent ends nothing. */
-async function reconcileStreams(context: RecordingContext): Promise<void> {
+async function reconcileStreams(context: RecordingContext): Promise<readonly StreamState[]> {
   const answer = await askForLiveStreams(context);
-  if (!answer) return;
+  if (!answer) return [];
   const { streams, invalid } = answer;
   if (invalid > 0)
     context.logger.warn({ invalid }, 'The Stream Service lists streams that break its contract; they are passed over');
@@ -118,6 +126,7 @@ async function reconcileStreams(context: RecordingContext): Promise<void> {
       await duty(context, 'ask for a stream', () => askForStream(context, recording), { recording_id: recording.id });
     }
   }
+  return streams;
 }
 
 /** The stream has ended and started again since the recording began, and we heard of neither. */

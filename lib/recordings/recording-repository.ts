@@ -110,14 +110,14 @@ export class RecordingRepository {
     );
   }
 
-  /** Recordings that STALE_TIMEOUT ended after `since`, the last ones of their streams. */
-  async findEndedStale(since: Date): Promise<Recording[]> {
+  /** Last recordings of streams, ended after `since`: by STALE_TIMEOUT, or though their stream is among the `live` ones. */
+  async findMayGoOn(since: Date, live: readonly string[]): Promise<Recording[]> {
     return this.#many(
-      `SELECT ${COLUMNS} FROM recordings stale
-        WHERE end_source = 'stale' AND ended_at >= $1
+      `SELECT ${COLUMNS} FROM recordings ended
+        WHERE ended_at >= $1 AND (end_source = 'stale' OR stream_id = ANY($2::uuid[]))
           AND NOT EXISTS (SELECT 1 FROM recordings later
-                           WHERE later.stream_id = stale.stream_id AND later.started_at > stale.started_at)`,
-      [since],
+                           WHERE later.stream_id = ended.stream_id AND later.started_at > ended.started_at)`,
+      [since, live],
     );
   }
 

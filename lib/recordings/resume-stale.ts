@@ -1,6 +1,7 @@
 /**
- * Streams whose recording STALE_TIMEOUT has ended and whose segments come again, with nobody telling a start: they go on
- * in the next recording. Segments within LATE_SEGMENT_WINDOW are still the old one's, which takes them as late ones.
+ * Streams that go on after their recording has ended, with nobody telling a start: STALE_TIMEOUT ended it, or an end was
+ * told of a stream that the Stream Service has live all along. They go on in the next recording. Segments within
+ * LATE_SEGMENT_WINDOW are still the old one's, which takes them as late ones.
  */
 import { nowOf, type RecordingContext } from './context.ts';
 import { listUnclaimed } from './lost-start.ts';
@@ -11,17 +12,21 @@ const LOOK_BACK_MS = 24 * 3_600_000;
 /** A segment is written when it is complete: the stream went on about one segment before its first object. */
 const FIRST_SEGMENT_MS = 10_000;
 
-/** Opens a recording for each such stream. Safe to repeat. @throws {StorageUnavailable} {DatabaseUnavailable} */
-export async function resumeStale(context: RecordingContext): Promise<void> {
-  for (const recording of await context.recordings.findEndedStale(nowOf(context, -LOOK_BACK_MS))) {
+/**
+ * Opens a recording for each such stream. Safe to repeat.
+ * @param live ids of the streams that the Stream Service has live
+ * @throws {StorageUnavailable} {DatabaseUnavailable}
+ */
+export async function resumeStale(context: RecordingContext, live: readonly string[]): Promise<void> {
+  for (const recording of await context.recordings.findMayGoOn(nowOf(context, -LOOK_BACK_MS), live)) {
     const { id, streamId, streamKey, userId } = recording;
     const endedMs = recording.endedAt?.getTime() ?? 0;
     const later = (await listUnclaimed(context, streamKey, [])).filter((modifiedAtMs) => modifiedAtMs > endedMs);
     if (later.length === 0) continue;
     const occurredAt = new Date(Math.max(endedMs + 1000, Math.min(...later) - FIRST_SEGMENT_MS));
     context.logger.warn(
-      { recording_id: id, stream_id: streamId, segments: later.length },
-      'Segments come again after STALE_TIMEOUT ended their recording; the stream goes on in the next one',
+      { recording_id: id, stream_id: streamId, segments: later.length, end_source: recording.endSource },
+      'Segments come though their recording has ended; the stream goes on in the next one',
     );
     await recordStreamEvent(context, {
       event: 'stream.started',

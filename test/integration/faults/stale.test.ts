@@ -1,6 +1,7 @@
 /** A recording for which nothing comes any more and whose end nobody tells. */
 
 import { resumeStale } from '../../../lib/recordings/resume-stale.ts';
+import type { StreamState } from '../../../lib/services/stream-service.ts';
 import { serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { expectExact, put, type StreamIds, startRecording } from '../../support/recorded.ts';
@@ -66,14 +67,14 @@ it('goes on in the next recording when segments come again, with nobody telling 
   );
   await service.monitor();
   expect(await recording.row()).toMatchObject({ status: 'completed', endSource: 'stale' });
-  await resumeStale(service.context);
+  await resumeStale(service.context, []);
   expect(await rowsOf(recording)).toHaveLength(1);
 
   await nextSecond();
   await nextSecond();
   await put(harness, recording.streamKey, hls.segments.slice(2));
-  await resumeStale(service.context);
-  await resumeStale(service.context);
+  await resumeStale(service.context, []);
+  await resumeStale(service.context, []);
   expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);
   await service.monitor();
   await harness.tell('stream.ended', recording);
@@ -81,6 +82,34 @@ it('goes on in the next recording when segments come again, with nobody telling 
   await service.monitor();
   const [next, first] = await rowsOf(recording);
   expect(next?.status).toBe('completed');
+  await expectExact(harness, first?.filePath ?? '', hls.segments.slice(0, 2));
+  await expectExact(harness, next?.filePath ?? '', hls.segments.slice(2));
+});
+
+it('goes on in the next recording though an end was told, where the Stream Service has it live all along', async () => {
+  const recording = await startRecording(harness, hls);
+  const { startedAt } = await recording.row();
+  const state: StreamState = { ...recording, userId: null, live: true, startedAt, endedAt: null };
+  const streams = { listLive: async () => ({ streams: [state], invalid: 0 }), find: async () => state };
+  // The monitor looks once a minute.
+  const service = serviceWith(harness, { LATE_SEGMENT_WINDOW: '0s', MONITOR_INTERVAL: '1m' }, { streams });
+  await recording.upload(0, 1);
+  await harness.tell('stream.ended', recording);
+  await service.monitor();
+  expect(await rowsOf(recording)).toMatchObject([{ status: 'completed' }]);
+  await service.monitor();
+  expect(await rowsOf(recording)).toHaveLength(1);
+
+  await nextSecond();
+  await nextSecond();
+  await put(harness, recording.streamKey, hls.segments.slice(2));
+  await service.monitor();
+  await service.monitor();
+  expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);
+  await harness.tell('stream.ended', recording);
+  service.later(1000);
+  await service.monitor();
+  const [next, first] = await rowsOf(recording);
   await expectExact(harness, first?.filePath ?? '', hls.segments.slice(0, 2));
   await expectExact(harness, next?.filePath ?? '', hls.segments.slice(2));
 });
