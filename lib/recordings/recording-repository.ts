@@ -45,6 +45,8 @@ export interface ListFilter {
   readonly before?: { readonly startedAt: string; readonly id: string } | undefined;
 }
 
+/** Of one that has failed for want of segments the first one that comes is late. */
+const TAKES_LATE = `(status = 'completed' OR (status = 'failed' AND failure_code = 'NO_SEGMENTS'))`;
 const LIVE_STATES = `status IN ('recording', 'processing')`;
 
 export class RecordingRepository {
@@ -100,11 +102,11 @@ export class RecordingRepository {
     return this.#many(`SELECT ${COLUMNS} FROM recordings WHERE status = 'recording' ORDER BY started_at`, []);
   }
 
-  /** Recordings that still may take a segment: open ones, and completed ones within the window for late segments. */
+  /** Recordings that still may take a segment: open ones, and those within the window for late segments. */
   async findOpen(since: Date): Promise<Recording[]> {
     return this.#many(
       `SELECT ${COLUMNS} FROM recordings
-        WHERE ${LIVE_STATES} OR (status = 'completed' AND completed_at >= ${utc('$1')} AND staging_removed_at IS NULL)
+        WHERE ${LIVE_STATES} OR (${TAKES_LATE} AND completed_at >= ${utc('$1')} AND staging_removed_at IS NULL)
         ORDER BY started_at`,
       [since],
     );
@@ -356,21 +358,21 @@ export class RecordingRepository {
     );
   }
 
-  /** failed or completed → processing, as a new generation of the file. False where it was neither. */
-  async reopen(id: string, from: 'failed' | 'completed', now: Date): Promise<boolean> {
+  /** failed → processing, or whatever takes late segments → processing, as a new generation of the file. */
+  async reopen(id: string, from: 'failed' | 'late', now: Date): Promise<boolean> {
     return this.#changed(
       `UPDATE recordings SET status = 'processing', generation = generation + 1, completed_at = NULL, attempts = 0, upload_id = NULL,
-              engine_state = NULL, next_attempt_at = $3, ended_at = coalesce(ended_at, $3), updated_at = $3
-        WHERE id = $1 AND status = $2::recording_status AND staging_removed_at IS NULL`,
-      [id, from, now],
+              engine_state = NULL, next_attempt_at = $2, ended_at = coalesce(ended_at, $2), updated_at = $2
+        WHERE id = $1 AND ${from === 'late' ? TAKES_LATE : `status = 'failed'`} AND staging_removed_at IS NULL`,
+      [id, now],
     );
   }
 
-  /** Completed recordings with a segment that came late and still could be taken in. */
+  /** Finished recordings with a segment that came late and still could be taken in. */
   async findOverlooked(): Promise<string[]> {
     const result = await this.#db.query<{ id: string }>(
       `SELECT DISTINCT r.id FROM recording_segments s JOIN recordings r ON r.id = s.recording_id
-        WHERE s.state = 'late' AND r.status = 'completed' AND r.staging_removed_at IS NULL`,
+        WHERE s.state = 'late' AND ${TAKES_LATE} AND r.staging_removed_at IS NULL`,
       [],
     );
     return result.rows.map((row) => row.id);

@@ -6,10 +6,13 @@ import type { Lease } from './advance.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { RecordingNotFound, WrongState } from './errors.ts';
 
-/** Reopens a completed recording whose ledger has a late segment. Does nothing where it is reopened already. */
+/**
+ * Reopens a recording whose ledger has a late segment: one that is completed, or that had none. Does nothing where it is
+ * reopened already.
+ */
 export async function reopenForLateSegment(context: RecordingContext, recordingId: string): Promise<void> {
-  const reopened = await reopen(context, recordingId, 'completed');
-  // A failed recording takes the segment too, on its retry; the ledger has it.
+  const reopened = await reopen(context, recordingId, 'late');
+  // Another one that has failed takes the segment too, on its retry; the ledger has it.
   if (!reopened) return;
   context.logger.warn(
     { recording_id: recordingId },
@@ -19,7 +22,7 @@ export async function reopenForLateSegment(context: RecordingContext, recordingI
 }
 
 /**
- * Reopens completed recordings that have a late segment and were not reopened for it: whoever captured it died in
+ * Reopens recordings that have a late segment and were not reopened for it: whoever captured it died in
  * between. A sweep would not notice, since the segment is in the ledger.
  */
 export async function reopenOverlooked(context: RecordingContext): Promise<void> {
@@ -70,7 +73,7 @@ export async function restartGeneration(context: RecordingContext, lease: Lease,
     });
 }
 
-async function reopen(context: RecordingContext, recordingId: string, from: 'failed' | 'completed'): Promise<boolean> {
+async function reopen(context: RecordingContext, recordingId: string, from: 'failed' | 'late'): Promise<boolean> {
   return context.db.transaction(async (client) => {
     const { recordings, segments, parts } = repositoriesOn(client);
     const reopened = await recordings.reopen(recordingId, from, nowOf(context));

@@ -88,7 +88,7 @@ describe('an event', () => {
     await fail(id);
     await context.recordings.reopen(id, 'failed', now());
     await complete(id);
-    await context.recordings.reopen(id, 'completed', now());
+    await context.recordings.reopen(id, 'late', now());
     await complete(id);
     expect(await typesOf(id)).toEqual([
       'recording.started',
@@ -347,7 +347,7 @@ describe('a delivery', () => {
     for (const id of ids) {
       await end(id);
       await complete(id);
-      await context.recordings.reopen(id, 'completed', now());
+      await context.recordings.reopen(id, 'late', now());
       await complete(id);
     }
     for (let round = 0; round < 200; round += 1) {
@@ -376,7 +376,7 @@ describe('the routes of events', () => {
     const id = await start();
     await end(id);
     await complete(id);
-    await context.recordings.reopen(id, 'completed', now());
+    await context.recordings.reopen(id, 'late', now());
     await deliverOutbox(context);
     const first = receiver.received.splice(0).map((message) => message.headers['webhook-id']);
     const answer = await call()('POST', `/recording/${id}/events/replay`, { query: { from_sequence: '2' } });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
+import { tick } from '../../../lib/recordings/monitor.ts';
 import { getRecording } from '../../../lib/recordings/read-recordings.ts';
 import { retryRecording } from '../../../lib/recordings/remake.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
@@ -252,6 +253,19 @@ describe('a stream without usable segments', () => {
 
     await put(harness, stream.streamKey, hls.segments);
     await retryRecording(harness.context, row.id);
+    await harness.drain();
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
+  });
+
+  it('is completed by itself when the first segment comes after it has failed for want of any', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'failed', failureCode: 'NO_SEGMENTS' });
+    // Nobody is told of them.
+    await put(harness, stream.streamKey, hls.segments);
+    await tick(harness.context);
     await harness.drain();
     await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
   });
