@@ -113,13 +113,17 @@ export class SegmentRepository {
     );
   }
 
-  /** The same without all but the last `placed` of the segments that have their place. */
+  /**
+   * The same without all but the last `placed` of the segments that have their place. In two branches, each of which ends
+   * after a few steps in an index: as one condition it is a scan of all rows.
+   */
   async listOrderTail(recordingId: string, placed: number): Promise<LedgerSegment[]> {
+    const rows = `FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected')`;
     return this.#many(
-      `SELECT ${COLUMNS.replace('probe,', 'CASE WHEN position IS NULL THEN probe END AS probe,')} FROM recording_segments
-        WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected')
-          AND (position IS NULL
-               OR position > (SELECT max(position) FROM recording_segments WHERE recording_id = $1) - $2)
+      `(SELECT ${COLUMNS.replace('probe,', 'NULL::jsonb AS probe,')} ${rows} AND position IS NOT NULL
+         ORDER BY position DESC LIMIT $2)
+        UNION ALL
+        (SELECT ${COLUMNS} ${rows} AND position IS NULL)
         ORDER BY id`,
       [recordingId, placed],
     );
@@ -342,15 +346,22 @@ export class SegmentRepository {
     return result.rows.map((row) => row.id);
   }
 
-  /** Sums over what is captured: count, bytes still without a place, media milliseconds. */
-  async totals(recordingId: string): Promise<{ segments: number; openBytes: number; durationMs: number }> {
-    const result = await this.#db.query<{ segments: number; openBytes: number; durationMs: number }>(
-      `SELECT count(*)::int AS segments, coalesce(sum(size) FILTER (WHERE position IS NULL), 0)::bigint AS "openBytes",
-              coalesce(sum(duration_ms), 0)::bigint AS "durationMs"
-         FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'late')`,
+  /**
+   * How many segments are captured, and the bytes of those without a place. Positions count from 0 without holes, so that
+   * those with a place need not be counted: of a long recording they are tens of thousands.
+   */
+  async totals(recordingId: string): Promise<{ segments: number; openBytes: number }> {
+    const result = await this.#db.query<{ segments: number; openBytes: number }>(
+      `SELECT open.bytes AS "openBytes", (open.count + late.count + coalesce(
+                (SELECT position + 1 FROM recording_segments
+                  WHERE recording_id = $1 AND state = 'captured' AND position IS NOT NULL
+                  ORDER BY position DESC LIMIT 1), 0))::int AS segments
+         FROM (SELECT count(*), coalesce(sum(size), 0)::bigint AS bytes FROM recording_segments
+                WHERE recording_id = $1 AND state = 'captured' AND position IS NULL) AS open,
+              (SELECT count(*) FROM recording_segments WHERE recording_id = $1 AND state = 'late') AS late`,
       [recordingId],
     );
-    return result.rows[0] ?? { segments: 0, openBytes: 0, durationMs: 0 };
+    return result.rows[0] ?? { segments: 0, openBytes: 0 };
   }
 
   async #many(text: string, values: unknown[]): Promise<LedgerSegment[]> {
