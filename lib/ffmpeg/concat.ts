@@ -5,9 +5,9 @@
  */
 import { mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeIndex } from '../mp4/index-reader.ts';
 import { type MovieSummary, summariseMovie } from '../mp4/movie-summary.ts';
 import { codecOf } from '../mp4/sample-entry.ts';
-import { decodeIndex } from '../mp4/sample-index.ts';
 import { concatList } from './concat-list.ts';
 import { FfmpegFailed } from './errors.ts';
 import { adtsFilter, isWorthSaying } from './fragment.ts';

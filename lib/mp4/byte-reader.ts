@@ -90,18 +90,20 @@ export class ByteReader {
     // There are millions, nearly all of one to three bytes: without a call a byte.
     const { bytes, position } = this;
     if (position + 3 <= this.end) {
-      const [a, b, c] = [bytes[position] ?? 0, bytes[position + 1] ?? 0, bytes[position + 2] ?? 0];
-      if (a < 0x80) {
+      const first = bytes[position] ?? 0;
+      if (first < 0x80) {
         this.position = position + 1;
-        return a;
+        return first;
       }
-      if (b < 0x80) {
+      const second = bytes[position + 1] ?? 0;
+      if (second < 0x80) {
         this.position = position + 2;
-        return (a & 0x7f) | (b << 7);
+        return (first & 0x7f) | (second << 7);
       }
-      if (c < 0x80) {
+      const third = bytes[position + 2] ?? 0;
+      if (third < 0x80) {
         this.position = position + 3;
-        return (a & 0x7f) | ((b & 0x7f) << 7) | (c << 14);
+        return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
       }
     }
     let value = 0;

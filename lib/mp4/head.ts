@@ -5,9 +5,9 @@
 import { ftyp, mdatHeader } from './boxes.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { Corrupt } from './errors.ts';
+import { IndexMemory, type PieceRuns, readIndex } from './index-reader.ts';
 import { MOVIE_TIMESCALE, movieDuration, writeMoov } from './moov.ts';
 import { codecOf, type TrackKind } from './sample-entry.ts';
-import { decodeIndex, type Piece } from './sample-index.ts';
 import { TrackTables } from './track-tables.ts';
 
 export interface HeadPart {
@@ -48,6 +48,7 @@ export interface HeadOptions {
 /** A head that is built while its parts come. */
 export class HeadBuilder {
   readonly #tables = new Map<string, TrackTables>();
+  readonly #memory = new IndexMemory();
   #mediaBytes = 0;
 
   /**
@@ -55,9 +56,9 @@ export class HeadBuilder {
    * Corrupt when its index is damaged or reaches behind the part; nothing can be added or built then.
    */
   add(part: HeadPart): void {
-    for (const piece of decodeIndex(part.index)) {
+    readIndex(part.index, this.#memory, (piece) => {
       if (piece.sizes.length > 0) tableFor(this.#tables, piece).add(piece, this.#mediaBytes, part.bytes);
-    }
+    });
     this.#mediaBytes += part.bytes;
   }
 
@@ -107,7 +108,7 @@ function tableBytes(track: TrackTables): number {
  * One track a codec and clock: a changed configuration of the same codec is a further sample entry, but another codec
  * or sample rate is another track, since readers take one codec a track.
  */
-function tableFor(tables: Map<string, TrackTables>, piece: Piece): TrackTables {
+function tableFor(tables: Map<string, TrackTables>, piece: PieceRuns): TrackTables {
   const key = [piece.kind, piece.ordinal, codecOf(piece.entry, piece.kind), piece.timescale].join('/');
   const known = tables.get(key);
   if (known !== undefined) return known;

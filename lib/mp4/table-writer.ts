@@ -43,22 +43,23 @@ export class RunWriter {
   readonly table = new TableWriter();
   #count = 0;
   #value = 0;
-  /** Used again for each call of addAll. */
+  /** Used again for each call of addRuns. */
   #pairs = new Uint32Array(0);
 
-  add(value: number): void {
+  add(value: number, times = 1): void {
     if (value !== this.#value) this.finish();
     this.#value = value;
-    this.#count++;
+    this.#count += times;
   }
 
-  addAll(values: Uint32Array | Int32Array): void {
-    if (this.#pairs.length < values.length * 2) this.#pairs = new Uint32Array(values.length * 2);
+  /** As add for each of them. With B-frames nearly every sample is a run of its own. */
+  addRuns(counts: Uint32Array, values: Uint32Array | Int32Array): void {
+    if (this.#pairs.length < counts.length * 2) this.#pairs = new Uint32Array(counts.length * 3);
     const pairs = this.#pairs;
     let used = 0;
     let count = this.#count;
     let value = this.#value;
-    for (let i = 0; i < values.length; i++) {
+    for (let i = 0; i < counts.length; i++) {
       const next = values[i] ?? 0;
       if (next !== value && count > 0) {
         pairs[used] = count;
@@ -67,7 +68,7 @@ export class RunWriter {
         count = 0;
       }
       value = next;
-      count++;
+      count += counts[i] ?? 0;
     }
     this.table.u32s(pairs.subarray(0, used));
     this.#count = count;

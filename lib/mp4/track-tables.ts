@@ -3,7 +3,8 @@
  * 8.7), compressed while they come. Owns what happens where two pieces meet; boxes.ts writes the tables out.
  */
 import { Corrupt } from './errors.ts';
-import type { Piece } from './sample-index.ts';
+import { expandPiece, type PieceRuns, type Runs } from './index-reader.ts';
+import type { PieceTrack } from './sample-index.ts';
 import { RunWriter, TableWriter } from './table-writer.ts';
 
 export interface Chunk {
@@ -15,7 +16,7 @@ export interface Chunk {
 }
 
 export class TrackTables {
-  readonly track: Piece;
+  readonly track: PieceTrack;
   /** The sample entries, in order of appearance. */
   readonly entries: Uint8Array[] = [];
   readonly chunks: Chunk[] = [];
@@ -36,8 +37,8 @@ export class TrackTables {
   #lastPts = 0;
   #lastDuration = 0;
 
-  constructor(track: Piece) {
-    this.track = track;
+  constructor({ kind, ordinal, position, timescale, language, width, height, entry }: PieceTrack) {
+    this.track = { kind, ordinal, position, timescale, language, width, height, entry };
   }
 
   /** Sum of the durations, in units of the timescale. */
@@ -50,48 +51,47 @@ export class TrackTables {
   }
 
   /** Adds the samples of a piece whose part begins at `base` of the media data and has `bytes`. */
-  add(piece: Piece, base: number, bytes: number): void {
+  add(piece: PieceRuns, base: number, bytes: number): void {
     const entry = this.#entryNumber(piece.entry);
     if (this.#follows(piece)) this.#addWhole(piece, entry, base, bytes);
     else this.#addEach(piece, entry, base, bytes);
   }
 
   /** Nothing of the piece is left out or moved: its decoding times increase, from behind what is here. */
-  #follows(piece: Piece): boolean {
-    return this.samples > 0 && piece.dts > this.#lastDts && !piece.durations.includes(0);
+  #follows({ dts, durations }: PieceRuns): boolean {
+    return this.samples > 0 && dts > this.#lastDts && !durations.values.includes(0);
   }
 
-  /** The columns of a piece that follows: the same as each of its samples, without a call for each. */
-  #addWhole(piece: Piece, entry: number, base: number, bytes: number): void {
+  /** The columns of a piece that follows: the same as each of its samples, run by run. */
+  #addWhole(piece: PieceRuns, entry: number, base: number, bytes: number): void {
     const { durations, offsets, sizes, sync } = piece;
-    const last = sizes.length - 1;
-    let endPts = Math.max(this.endPts, this.#lastPts + piece.dts - this.#lastDts);
-    let dts = piece.dts;
-    let used = 0;
-    for (let i = 0; i < last; i++) {
-      dts += durations[i] ?? 0;
-      const offset = offsets[i] ?? 0;
-      used |= offset;
-      if (dts + offset > endPts) endPts = dts + offset;
-    }
-    this.endPts = endPts;
-    if ((used | (offsets[last] ?? 0)) !== 0) this.hasOffsets = true;
+    const { dts, endPts } = walk(piece);
+    this.endPts = Math.max(this.endPts, this.#lastPts + piece.dts - this.#lastDts, endPts);
+    if (!this.hasOffsets) this.hasOffsets = offsets.values.some((offset) => offset !== 0);
     this.stts.add(piece.dts - this.#lastDts);
-    this.stts.addAll(durations.subarray(0, last));
-    this.ctts.addAll(offsets);
+    // How long the last one lasts, only what follows tells.
+    const last = durations.values.length - 1;
+    this.stts.addRuns(durations.counts.subarray(0, last), durations.values.subarray(0, last));
+    this.#lastDuration = durations.values[last] ?? 0;
+    this.stts.add(this.#lastDuration, (durations.counts[last] ?? 0) - 1);
+    this.ctts.addRuns(offsets.counts, offsets.values);
     this.#addSyncSamples(sync);
     this.stsz.u32s(sizes);
     this.samples += sizes.length;
     this.#addChunks(piece, entry, base, bytes);
     this.#lastDts = dts;
-    this.#lastPts = dts + (offsets[last] ?? 0);
-    this.#lastDuration = durations[last] ?? 0;
+    this.#lastPts = dts + (offsets.values.at(-1) ?? 0);
   }
 
-  #addSyncSamples(sync: Uint8Array): void {
-    if (this.allSync && !sync.includes(0)) return;
+  #addSyncSamples({ counts, values }: Runs<Uint8Array>): void {
+    if (this.allSync && !values.includes(0)) return;
     this.#listSyncSamples();
-    for (let i = 0; i < sync.length; i++) if (sync[i] === 1) this.stss.u32(this.samples + i + 1);
+    let number = this.samples + 1;
+    for (let i = 0; i < counts.length; i++) {
+      const next = number + (counts[i] ?? 0);
+      if (values[i] !== 1) number = next;
+      for (; number < next; number++) this.stss.u32(number);
+    }
   }
 
   /** The first sample that is none: from here on the table is kept. */
@@ -101,20 +101,19 @@ export class TrackTables {
     for (let number = 1; number <= this.samples; number++) this.stss.u32(number);
   }
 
-  #addChunks({ chunkOffsets, chunkSamples, sizes }: Piece, entry: number, base: number, bytes: number): void {
-    let sample = 0;
-    for (const [at, offset] of chunkOffsets.entries()) {
-      const samples = chunkSamples[at] ?? 0;
-      let length = 0;
-      for (const next = sample + samples; sample < next; sample++) length += sizes[sample] ?? 0;
+  #addChunks({ chunkOffsets, chunkSamples, chunkBytes }: PieceRuns, entry: number, base: number, bytes: number): void {
+    for (let at = 0; at < chunkOffsets.length; at++) {
+      const offset = chunkOffsets[at] ?? 0;
+      const length = chunkBytes[at] ?? 0;
       if (offset + length > bytes) throw outOfPart(offset + length, bytes);
       this.bytes += length;
-      this.chunks.push({ offset: base + offset, samples, entry });
+      this.chunks.push({ offset: base + offset, samples: chunkSamples[at] ?? 0, entry });
     }
   }
 
   /** Sample by sample: the first ones of a track, and where two runs overlap. */
-  #addEach(piece: Piece, entry: number, base: number, bytes: number): void {
+  #addEach(runs: PieceRuns, entry: number, base: number, bytes: number): void {
+    const piece = expandPiece(runs);
     let dts = piece.dts;
     let sample = 0;
     for (const [at, chunkOffset] of piece.chunkOffsets.entries()) {
@@ -183,6 +182,32 @@ export class TrackTables {
     const known = this.entries.findIndex((candidate) => sameBytes(candidate, entry));
     return known >= 0 ? known + 1 : this.entries.push(entry);
   }
+}
+
+/** The decoding time of the last sample, and the latest end of presentation of those before it. */
+function walk(piece: PieceRuns): { dts: number; endPts: number } {
+  const { durations, offsets } = piece;
+  let { dts } = piece;
+  let endPts = Number.NEGATIVE_INFINITY;
+  let left = piece.sizes.length - 1;
+  let run = 0;
+  let inRun = durations.counts[0] ?? 0;
+  for (let i = 0; i < offsets.counts.length; i++) {
+    const offset = offsets.values[i] ?? 0;
+    let alike = Math.min(left, offsets.counts[i] ?? 0);
+    if (alike === 0) break;
+    left -= alike;
+    while (alike > 0) {
+      if (inRun === 0) inRun = durations.counts[++run] ?? 0;
+      const step = Math.min(alike, inRun);
+      dts += step * (durations.values[run] ?? 0);
+      inRun -= step;
+      alike -= step;
+    }
+    // Decoding times increase, so that of samples with one offset the last one ends last.
+    if (dts + offset > endPts) endPts = dts + offset;
+  }
+  return { dts, endPts };
 }
 
 function outOfPart(end: number, bytes: number): Corrupt {

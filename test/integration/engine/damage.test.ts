@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type RolledPart, type RollState, rollPart } from '../../../lib/ffmpeg/roll.ts';
-import { decodeIndex } from '../../../lib/mp4/sample-index.ts';
+import { decodeIndex } from '../../../lib/mp4/index-reader.ts';
 import { ffmpegBinary, makeHls, type StreamShape } from '../../support/media/index.ts';
 
 const PACKET = 188;

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { Mp4Error } from '../../../lib/mp4/errors.ts';
 import { buildHead } from '../../../lib/mp4/head.ts';
+import { decodeIndex } from '../../../lib/mp4/index-reader.ts';
 import { summariseMovie } from '../../../lib/mp4/movie-summary.ts';
 import { readFragments } from '../../../lib/mp4/reader.ts';
-import { decodeIndex, encodeIndex, type Piece } from '../../../lib/mp4/sample-index.ts';
+import { encodeIndex, type Piece } from '../../../lib/mp4/sample-index.ts';
 import { fragmentedFile, type PlainSample, type PlainTrack, pieceOf } from '../../support/media/pieces.ts';
 import { readTables, type TableSample } from '../../support/media/read-tables.ts';
 
@@ -97,6 +98,16 @@ function plain(samples: readonly TableSample[], from: number, firstDts: number) 
   }));
 }
 
+/** When the presentation of a track ends that begins at `firstPts`: its start rounded down, its length up. */
+function presentationMs(
+  { samples, mediaDuration, timescale }: ReturnType<typeof readTables>[number],
+  firstPts: number,
+) {
+  const ends = samples.map(({ dts, pts }, i) => pts + (samples[i + 1]?.dts ?? mediaDuration) - dts);
+  const length = Math.max(...ends) - (samples[0]?.pts ?? 0);
+  return Math.floor((firstPts * 1000) / timescale) + Math.ceil((length * 1000) / timescale);
+}
+
 /** The samples of fragments, by track, and pieces of them, one a fragment. */
 function fromFragments(bytes: Uint8Array) {
   const { tracks: read, runs } = readFragments(bytes);
@@ -147,6 +158,9 @@ describe('fragments, their index, and the moov made of it', () => {
           expected,
         );
         expect(head.tracks.map((track) => track.samples)).toEqual(expected.map((samples) => samples.length));
+        expect(written.map((track) => track.trackDuration)).toEqual(
+          written.map((track, i) => presentationMs(track, expected[i]?.[0]?.pts ?? 0)),
+        );
       }),
     );
   });
