@@ -3,7 +3,8 @@ import type { RunTail } from '../capture/runs.ts';
 import type { RollState } from '../ffmpeg/roll.ts';
 
 export interface EngineState {
-  readonly version: 1;
+  /** 1 where a release before held-part.ts wrote it: that one, which counts parts, must not go on behind this one. */
+  readonly version: 1 | 2;
   /** The engine's own: clocks, carried packets. */
   readonly roll: RollState;
   /** The end of the planned runs, for judging whether the next segment continues. */
@@ -23,7 +24,8 @@ export function readEngineState(stored: unknown): EngineState | null {
   if (stored === null || stored === undefined) return null;
   // The column is written by this module alone; the version guards against another release's shape.
   const state = stored as EngineState;
-  if (state.version !== 1) throw new Error(`The engine state is of version ${String(state.version)}`);
+  if (state.version !== 1 && state.version !== 2)
+    throw new Error(`The engine state is of version ${String((state as { version?: unknown }).version)}`);
   return state;
 }
 

@@ -1,10 +1,11 @@
 /**
  * The engine's way to a file: whatever is left is rolled, the head is built from the sample indexes of all parts, and
- * part 1 (head and held-back media) completes the upload. Nothing of the parts is read or written again, so that this
- * costs the tail and the head, however long the recording is.
+ * part 1 (the head, with the media that was held back for it while it is short) completes the upload. Nothing else is
+ * read or written again, so that this costs the tail and the head, however long the recording is.
  */
 import { createHash } from 'node:crypto';
-import { ObjectMissing, UploadMissing } from '../storage/errors.ts';
+import { UploadMissing } from '../storage/errors.ts';
+import type { UploadedPart } from '../storage/object-store.ts';
 import type { Lease } from './advance.ts';
 import type { RecordingContext } from './context.ts';
 import { readEngineState } from './engine-state.ts';
@@ -12,6 +13,7 @@ import { StagedSegmentMissing, VerificationFailed } from './errors.ts';
 import { settleFinalKey } from './final-key.ts';
 import type { MadeFile } from './finish.ts';
 import { GrowingHead, type StoredPart } from './growing-head.ts';
+import { fetchHeld, partsBehind } from './held-part.ts';
 import type { Recording } from './recording.ts';
 import { restartGeneration } from './remake.ts';
 import { openUpload, rollNextPart } from './roll.ts';
@@ -68,16 +70,17 @@ async function rollTail(
 async function assemble(context: RecordingContext, lease: Lease, growing: GrowingHead): Promise<MadeFile | null> {
   const recording = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
   const { parts } = growing;
-  const heldBytes = parts[0]?.size ?? 0;
-  const head = growing.build({ createdMs: recording.startedAt.getTime(), room: heldBytes });
-  // The head and the held-back media in one stretch of memory, as they are sent.
-  const first = new Uint8Array(head.bytes.buffer, head.bytes.byteOffset, head.bytes.length + heldBytes);
-  await fetchHeld(context, parts[0], first.subarray(head.bytes.length));
+  const [held] = parts;
+  const room = held?.etag === null ? held.size : 0;
+  const head = growing.build({ createdMs: recording.startedAt.getTime(), room });
+  if (!held) throw new StagedSegmentMissing('The recording has no first part');
   const sizeBytes = head.bytes.length + head.mediaBytes;
+  const { listed, heldApart } = partsBehind(parts, head.bytes.length, context.config.PART_SIZE);
+  const first = heldApart ? head.bytes : await withHeld(context, head.bytes, held);
   const stored =
     parts.length === 1
       ? await storeWhole(context, lease, first)
-      : await completeUpload(context, lease, recording, parts, first, sizeBytes);
+      : await completeUpload(context, lease, recording, first, listed, sizeBytes);
   if (!stored) {
     await restartGeneration(context, lease, 'the multipart upload is gone');
     return null;
@@ -91,20 +94,14 @@ async function assemble(context: RecordingContext, lease: Lease, growing: Growin
   };
 }
 
-async function fetchHeld(context: RecordingContext, held: StoredPart | undefined, into: Uint8Array): Promise<void> {
-  if (!held?.heldKey) throw new StagedSegmentMissing('The held-back first part has no key');
-  const { MINIO_BUCKET, SEGMENT_DOWNLOAD_TIMEOUT } = context.config;
-  try {
-    const { bytes } = await context.store.get(MINIO_BUCKET, held.heldKey, SEGMENT_DOWNLOAD_TIMEOUT, into);
-    if (bytes.length !== held.size)
-      throw new StagedSegmentMissing(`The held-back first part has ${bytes.length} bytes instead of ${held.size}`);
-    // A store may put them elsewhere.
-    if (bytes.buffer !== into.buffer) into.set(bytes);
-  } catch (error) {
-    if (error instanceof ObjectMissing)
-      throw new StagedSegmentMissing('The held-back first part is not in the store', { cause: error });
-    throw error;
-  }
+/** The head and the held-back media in one stretch of memory, as they are sent. */
+async function withHeld(context: RecordingContext, head: Uint8Array, held: StoredPart): Promise<Uint8Array> {
+  const bytes = head.length + held.size;
+  const hasRoom = head.byteOffset + bytes <= head.buffer.byteLength;
+  const first = hasRoom ? new Uint8Array(head.buffer, head.byteOffset, bytes) : new Uint8Array(bytes);
+  if (!hasRoom) first.set(head);
+  await fetchHeld(context, held, first.subarray(head.length));
+  return first;
 }
 
 /** A recording of a single part needs no multipart upload. */
@@ -121,21 +118,21 @@ async function completeUpload(
   context: RecordingContext,
   lease: Lease,
   recording: Recording,
-  parts: readonly StoredPart[],
   first: Uint8Array,
+  behind: readonly UploadedPart[],
   sizeBytes: number,
 ): Promise<{ key: string; etag: string } | null> {
   const bucket = context.config.MINIO_BUCKET;
   const { key, uploadId } = await openUpload(context, lease, recording);
   try {
-    const sent = await context.store.uploadPart(bucket, key, uploadId, 1, first);
-    const rest = parts.slice(1).map((part) => ({ partNumber: part.partNumber, etag: part.etag ?? '' }));
+    const all = [await context.store.uploadPart(bucket, key, uploadId, 1, first), ...behind];
+    const expected = multipartEtag(all);
     // What the finished object will look like is written down before: a Complete whose answer was lost is known by it.
     await context.recordings.mergeFacts(recording.id, lease.token, {
-      completing: { uploadId, sizeBytes, etag: multipartEtag([sent, ...rest]) },
+      completing: { uploadId, sizeBytes, etag: expected },
     });
-    const { etag } = await context.store.completeUpload(bucket, key, uploadId, [sent, ...rest]);
-    checkEtag(etag, multipartEtag([sent, ...rest]));
+    const { etag } = await context.store.completeUpload(bucket, key, uploadId, all);
+    checkEtag(etag, expected);
     return { key, etag };
   } catch (error) {
     if (!(error instanceof UploadMissing)) throw error;

@@ -3,6 +3,8 @@
 /** S3 allows part numbers 1 to 10,000 and objects of 5 TiB. */
 export const MAX_PARTS = 10_000;
 const STEP_PARTS = 1000;
+/** S3 refuses to complete an upload with a smaller part before the last. */
+const MIN_PART_BYTES = 5 * 1024 ** 2;
 const LARGEST_PART_BYTES = 2 * 1024 ** 3;
 
 /**
@@ -12,4 +14,9 @@ const LARGEST_PART_BYTES = 2 * 1024 ** 3;
 export function partBytes(partNumber: number, firstPartBytes: number): number {
   const doublings = Math.floor((partNumber - 1) / STEP_PARTS);
   return Math.min(LARGEST_PART_BYTES, firstPartBytes * 2 ** doublings);
+}
+
+/** Bytes that a part before the last must have. `PART_SIZE` is never below S3's own limit outside of tests. */
+export function smallestPartBytes(partSize: number): number {
+  return Math.min(MIN_PART_BYTES, partSize);
 }

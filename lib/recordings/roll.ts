@@ -5,7 +5,8 @@
  *   lock row by lease, part row with ETag, size and sample index, places of its segments, engine state
  *
  * Killed before the transaction, the step is repeated: the same segments make the same bytes, and a part sent twice
- * replaces itself. Part 1 is kept in staging, since the head that precedes it is known only at the end.
+ * replaces itself. The first part is kept in staging, since the head that precedes it is known only at the end
+ * (held-part.ts).
  */
 import { join } from 'node:path';
 import type { RolledPart, RollState, RunSlice } from '../ffmpeg/roll.ts';
@@ -15,17 +16,16 @@ import type { Lease, WorkResult } from './advance.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { type EngineState, mergeWarnings, readEngineState } from './engine-state.ts';
 import { settleFinalKey } from './final-key.ts';
+import { nextPartNumber, sendHeldWhenDue } from './held-part.ts';
 import { openGaps } from './missing-segments.ts';
 import { readOrderRows } from './order-window.ts';
-import { MAX_PARTS, partBytes } from './part-size.ts';
+import { MAX_PARTS, partBytes, smallestPartBytes } from './part-size.ts';
 import { orderLedger, type PlannedSegment } from './plan-file.ts';
 import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
 import { restartGeneration } from './remake.ts';
 import { withScratch } from './scratch.ts';
 import { fetchStaged } from './stage-runs.ts';
 
-/** S3 refuses to complete an upload with a smaller part before the last. PART_SIZE is never below it outside of tests. */
-const MIN_PART_BYTES = 5 * 1024 * 1024;
 const FFMPEG_TIMEOUT_MS = 300_000;
 
 /** Rolls every part that is due while a recording is live. */
@@ -33,10 +33,17 @@ export async function rollRecording(context: RecordingContext, lease: Lease): Pr
   for (;;) {
     const rolled = await rollNextPart(context, lease, false);
     if (rolled.kind === 'nothing') return { kind: 'done' };
-    if (rolled.kind === 'restarted')
-      return { kind: 'later', at: nowOf(context), why: 'the upload was lost; the file is made anew' };
+    const isLost = rolled.kind === 'restarted' || (await sendHeld(context, lease)) === 'restarted';
+    if (isLost) return { kind: 'later', at: nowOf(context), why: 'the upload was lost; the file is made anew' };
     if (lease.signal.aborted) return { kind: 'later', at: nowOf(context), why: 'the time of this function is over' };
   }
+}
+
+async function sendHeld(context: RecordingContext, lease: Lease): Promise<'fine' | 'restarted'> {
+  const sent = await sendHeldWhenDue(context, lease);
+  if (sent === 'fine') return sent;
+  await restartGeneration(context, lease, 'the multipart upload is gone');
+  return 'restarted';
 }
 
 export type RollOutcome =
@@ -53,9 +60,8 @@ export type RollOutcome =
 export async function rollNextPart(context: RecordingContext, lease: Lease, last: boolean): Promise<RollOutcome> {
   const recording = (await context.recordings.find(lease.recording.id)) ?? lease.recording;
   const state = readEngineState(recording.engineState);
-  const { parts } = await context.parts.totals(recording.id, recording.generation);
-  const partNumber = parts + 1;
-  if (partNumber > MAX_PARTS) throw new Error(`A recording has at most ${MAX_PARTS} parts`);
+  const partNumber = nextPartNumber((await context.parts.totals(recording.id, recording.generation)).last);
+  if (partNumber > MAX_PARTS) throw new Error(`An upload has no part beyond ${MAX_PARTS}`);
   const wanted = partBytes(partNumber, context.config.PART_SIZE);
   const { rows } = await readOrderRows(context.segments, recording.id);
   const order = orderLedger(rows);
@@ -74,7 +80,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
     const isEnd = last && countSegments(part) === plan.open;
     const done = await withScratch(context, recording, async (folder) => {
       using rolled = await makePart(context, lease, part, state?.roll, folder);
-      if (rolled.media.length < Math.min(MIN_PART_BYTES, context.config.PART_SIZE) && !isEnd) return false;
+      if (rolled.media.length < smallestPartBytes(context.config.PART_SIZE) && !isEnd) return false;
       return storePart(context, lease, { recording, partNumber, part, rolled, state });
     });
     if (done === 'upload-lost') {
@@ -134,7 +140,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
   const stored = rolled.media.length === 0 ? null : await sendMedia(context, lease, step);
   if (stored === 'upload-lost') return stored;
   const next: EngineState = {
-    version: 1,
+    version: 2,
     roll: rolled.state,
     tail: part.tail,
     runs: part.runs,
@@ -177,7 +183,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
   return true;
 }
 
-/** Part 1 waits in staging; the others go to the upload, which is opened for the first of them. */
+/** The first part waits in staging; the others go to the upload, which is opened for the first of them. */
 async function sendMedia(
   context: RecordingContext,
   lease: Lease,
