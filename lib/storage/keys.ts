@@ -12,7 +12,7 @@
  *   .staging/{recording_id}/segments/{id} capture, one PUT a segment; the poller deletes, LATE_SEGMENT_WINDOW after
  *                                         the finished object was verified
  *   .staging/{recording_id}/parts/{generation}-{n}-{lease}
- *                                         roll: media held back for part 1; deleted with the segments
+ *                                         roll: the first media, held back (held-part.ts); deleted with the segments
  *   clips/{recording_id}/{clip_id}.mp4    whoever asked for the clip, or the poller; retention deletes
  *   clips/{recording_id}/audio-{generation}.m4a
  *                                         the sound alone, made when it is first asked for; retention deletes

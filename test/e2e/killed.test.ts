@@ -61,7 +61,7 @@ beforeAll(async () => {
     {
       name: 'rolling',
       hold: 'after',
-      matches: (method, url) => method === 'PUT' && url.includes(KEYS.rolling) && url.includes('partNumber=2'),
+      matches: (method, url) => method === 'PUT' && url.includes(KEYS.rolling) && url.includes('partNumber=3'),
     },
     {
       name: 'storing',
