@@ -14,7 +14,7 @@ import { delta90k } from './clock90k.ts';
 export interface SegmentObject {
   readonly key: string;
   readonly etag: string;
-  /** On our clock: the store's Date header tells the difference. */
+  /** On the same clock as the times of recordings. */
   readonly modifiedAtMs: number;
   readonly number: number | null;
   readonly firstDts90k: number | null;
@@ -27,7 +27,7 @@ export interface CapturedSegment {
   readonly number: number | null;
   readonly firstDts90k: number | null;
   readonly endDts90k: number | null;
-  /** On our clock, as all times here. */
+  /** On that clock too, as all times here. */
   readonly modifiedAtMs: number;
   readonly isSameKey: boolean;
 }

@@ -73,7 +73,8 @@ function fitBetween<R extends OrderRow>(
   after: Entry<R> | undefined,
   step: number,
 ): Fit {
-  const stepMs = nominalMs(entry.row);
+  // One that was cut off is shorter than the distance to the next.
+  const stepMs = Math.max(...[entry, before, after].flatMap((one) => (one ? [nominalMs(one.row)] : [])));
   const fromBefore = before === undefined ? Number.POSITIVE_INFINITY : (entry.number - before.number) / step;
   const toAfter = after === undefined ? Number.POSITIVE_INFINITY : (after.number - entry.number) / step;
   const due =
@@ -120,7 +121,7 @@ function timeFit<R extends OrderRow>(
 /** Do the timestamps of two segments differ by about what their numbers say? */
 function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): Fit['time'] {
   if (near.row.firstDts90k === null || entry.row.firstDts90k === null) return 'unknown';
-  const stepTicks = nominalMs(entry.row) * 90;
+  const stepTicks = Math.max(nominalMs(entry.row), nominalMs(near.row)) * 90;
   const expected = ((entry.number - near.number) / step) * stepTicks;
   const found = delta90k(near.row.firstDts90k, entry.row.firstDts90k);
   const off = Math.abs(found - expected) - Math.abs(expected) / 4;

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import pg from 'pg';
+import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { ServiceError } from './errors.ts';
 import type { Logger } from './logging.ts';
@@ -23,6 +24,28 @@ export type Database = Queryable & {
   transaction<Result>(work: (client: Queryable) => Promise<Result>): Promise<Result>;
   end(): Promise<void>;
 };
+
+/** What time it is for the database: the one clock that all hosts of the service share, however wrong their own are. */
+export async function databaseNow(db: Queryable): Promise<Date> {
+  const { rows } = await db.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+  const [row] = rows;
+  if (!row) throw new DatabaseUnavailable('PostgreSQL did not say what time it is');
+  return row.now;
+}
+
+/** An answer that took longer says too little of when it was given. */
+const PROMPT_MS = 500;
+const MOST_TRIES = 3;
+
+/** The database's clock minus ours, milliseconds. */
+export async function databaseIsAheadMs(db: Queryable, clock: Pick<Clock, 'now'>): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    const askedMs = clock.now();
+    const now = await databaseNow(db);
+    const answeredMs = clock.now();
+    if (answeredMs - askedMs <= PROMPT_MS || tries === MOST_TRIES) return now.getTime() - (askedMs + answeredMs) / 2;
+  }
+}
 
 const TIMESTAMP = 1114;
 const INT8 = 20;

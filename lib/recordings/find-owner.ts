@@ -4,6 +4,7 @@
  */
 import { assignSegment, type Candidate } from '../capture/broadcast.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
+import { databaseIsAheadMs } from '../platform/database.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
 import { findCapturedAround } from './captured-around.ts';
 import type { RecordingContext } from './context.ts';
@@ -33,7 +34,10 @@ export async function findOwner(
   const mine = taken.find((row) => candidates.some((candidate) => candidate.id === row.recordingId));
   if (mine) return { recordingId: mine.recordingId, isSure: true, isCaptured: true };
   if (taken.length > 0) return { ignore: 'the object belongs to an earlier recording of this stream key' };
-  const storeIsAheadMs = fetched.clockOffsetMs ?? 0;
+  // What was captured only matters where there is a choice, or a question whether it is still this broadcast.
+  const hasChoice = candidates.length > 1 || candidates.some((one) => one.endHeardAt !== null);
+  const storeIsAheadMs =
+    (fetched.clockOffsetMs ?? 0) - (hasChoice ? await databaseIsAheadMs(context.db, context.clock) : 0);
   // Which broadcast it is of says the time at which it was written: it may have waited for its upload.
   const storedAtMs = fetched.modifiedAtMs - storeIsAheadMs;
   const modifiedAtMs = Math.min(storedAtMs, fetched.writtenAtMs ?? storedAtMs);
@@ -41,8 +45,6 @@ export async function findOwner(
   const open = candidates.filter(
     (one) => one.endSource !== 'max-duration' || modifiedAtMs <= (one.endHeardAt?.getTime() ?? 0),
   );
-  // What was captured only matters where there is a choice, or a question whether it is still this broadcast.
-  const hasChoice = open.length > 1 || open.some((one) => one.endHeardAt !== null);
   const described = await Promise.all(
     open.map((candidate) => describeCandidate(context, candidate, hasChoice ? segment : null, storeIsAheadMs)),
   );
@@ -63,7 +65,7 @@ export async function findOwner(
 }
 
 /**
- * A recording as the assignment sees it. Its times are on our clock: a start that was told for the future is when we
+ * A recording as the assignment sees it. Its times are on the database's clock: a start that was told for the future is when we
  * heard of it, and an end is when we heard of it, since what comes after that belongs to nobody else.
  */
 async function describeCandidate(
@@ -87,12 +89,12 @@ async function describeCandidate(
     firstDts90k: probe?.firstDts90k ?? null,
     endDts90k: probe?.endDts90k ?? null,
   });
-  const onOurClock = (at: Date | null) => (at ? at.getTime() - storeIsAheadMs : null);
+  const onOneClock = (at: Date | null) => (at ? at.getTime() - storeIsAheadMs : null);
   return {
     ...times,
     lastNumber: captured.last?.number ?? null,
     lastEndDts90k: captured.last?.endDts90k ?? null,
-    lastModifiedAtMs: onOurClock(captured.last?.modifiedAt ?? null),
-    near: captured.near.map(({ modifiedAt, ...one }) => ({ ...one, modifiedAtMs: onOurClock(modifiedAt) ?? 0 })),
+    lastModifiedAtMs: onOneClock(captured.last?.modifiedAt ?? null),
+    near: captured.near.map(({ modifiedAt, ...one }) => ({ ...one, modifiedAtMs: onOneClock(modifiedAt) ?? 0 })),
   };
 }

@@ -2,6 +2,7 @@
  * Carries out what stream-events.ts decides: opens and ends recordings, once for each broadcast however often and
  * in whatever order its events come. Events of one stream are serialised by a row lock.
  */
+import { databaseNow } from '../platform/database.ts';
 import { hashStreamKey } from '../platform/logging.ts';
 import { finalKeyCandidates } from '../storage/keys.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
@@ -55,10 +56,11 @@ export async function recordStreamEvent(context: RecordingContext, event: Stream
 }
 
 async function apply(context: RecordingContext, event: StreamEvent, lostStart: LostStart | null): Promise<Outcome> {
-  const now = nowOf(context);
   return context.db.transaction(async (client) => {
     const { recordings } = repositoriesOn(client);
-    const known = await recordings.lockStream(event.streamId, event.streamKey, event.userId, now);
+    const known = await recordings.lockStream(event.streamId, event.streamKey, event.userId, nowOf(context));
+    // Behind the lock, whose holder may have stood still with it; and on the clock on which segments are judged.
+    const now = await databaseNow(client);
     const broadcasts = known.map((recording) => ({
       ...recording,
       reconnects: (recording.facts.reconnects ?? []).map((gap) => new Date(gap.resumedAt)),
@@ -68,7 +70,7 @@ async function apply(context: RecordingContext, event: StreamEvent, lostStart: L
       reconnectWindowMs: context.config.RECONNECT_WINDOW,
     });
     if (decision.act === 'create-ended' && lostStart === null) return { decision, known, opened: null, ended: null };
-    const result = await carryOut(context, recordings, known, event, decision, lostStart);
+    const result = await carryOut(context, recordings, known, event, decision, lostStart, now);
     await recordings.logEvent(
       {
         streamId: event.streamId,
@@ -77,8 +79,7 @@ async function apply(context: RecordingContext, event: StreamEvent, lostStart: L
         source: event.source,
         outcome: decision.act,
       },
-      // Not `now`: who held the lock may have stood still with it.
-      nowOf(context),
+      now,
     );
     return { decision, known, ...result };
   });
@@ -91,12 +92,12 @@ async function carryOut(
   event: StreamEvent,
   decision: EventDecision,
   lostStart: LostStart | null,
+  now: Date,
 ): Promise<{ opened: string | null; ended: string | null }> {
-  const now = nowOf(context);
   const firstAttempt = nowOf(context, context.config.RECONNECT_WINDOW);
-  const create = (startedAt: Date) => insertRecording(context, recordings, event, startedAt);
+  const create = (startedAt: Date) => insertRecording(context, recordings, event, startedAt, now);
   const createOver = (startedAt: Date, endedAt: Date, source: EventSource, startSource = event.source) =>
-    insertRecording(context, recordings, { ...event, source: startSource }, startedAt, {
+    insertRecording(context, recordings, { ...event, source: startSource }, startedAt, now, {
       endedAt,
       source,
       firstAttempt,
@@ -145,12 +146,16 @@ async function carryOut(
   }
 }
 
-/** Opens a recording under the first free key. The caller holds the stream's row lock. */
+/**
+ * Opens a recording under the first free key. The caller holds the stream's row lock.
+ * @param heardAt on the database's clock
+ */
 export async function insertRecording(
   context: RecordingContext,
   recordings: RecordingRepository,
   event: Pick<StreamEvent, 'streamId' | 'streamKey' | 'userId' | 'source'>,
   startedAt: Date,
+  heardAt: Date,
   over?: BroadcastEnd,
 ): Promise<string> {
   const id = context.newId();
@@ -167,7 +172,7 @@ export async function insertRecording(
         startSource: event.source,
         ...(over ? { over } : {}),
       },
-      nowOf(context),
+      heardAt,
     );
     if (inserted) return id;
   }

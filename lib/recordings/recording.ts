@@ -62,7 +62,7 @@ export interface Recording {
   readonly objectKey: string;
   readonly startSource: EventSource;
   readonly endedAt: Date | null;
-  /** When we heard of the end, on our clock. */
+  /** When we heard of the end, on the database's clock. */
   readonly endHeardAt: Date | null;
   readonly endSource: EventSource | null;
   readonly generation: number;
@@ -80,7 +80,7 @@ export interface Recording {
   readonly updatedAt: Date;
 }
 
-/** The earliest that a segment of the recording can be of, on our clock: a start told for the future is when we heard it. */
+/** The earliest that a segment of the recording can be of, on the database's clock: a start told for the future is when we heard it. */
 export function capturesSinceMs(recording: Pick<Recording, 'startedAt' | 'createdAt'>): number {
   return Math.min(recording.startedAt.getTime(), recording.createdAt.getTime());
 }

@@ -17,6 +17,8 @@ export interface AnswerLimits {
 export interface Answer {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** When they came, milliseconds on our clock: a body takes its time. */
+  readonly answeredAtMs: number;
   /** Of an answer that is no success the beginning; empty where `isTooLarge`. */
   readonly bytes: Uint8Array;
   readonly isTooLarge: boolean;
@@ -64,6 +66,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #expired: AnswerTimedOut | undefined;
   #statusCode = 0;
   #headers: Record<string, string | undefined> = {};
+  #answeredAtMs = 0;
   #bytes: Uint8Array = new Uint8Array();
   #size = 0;
   #isTooLarge = false;
@@ -91,6 +94,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     // Informational; the answer is still to come (RFC 9110, section 15.2).
     if (statusCode < 200) return;
     this.#statusCode = statusCode;
+    this.#answeredAtMs = Date.now();
     for (const name in headers) this.#headers[name] = String(headers[name]);
     if (!this.#isSuccess) return;
     const length = Number(this.#headers['content-length'] ?? 0);
@@ -142,6 +146,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.#resolve({
       statusCode: this.#statusCode,
       headers: this.#headers,
+      answeredAtMs: this.#answeredAtMs,
       bytes: this.#bytes.subarray(0, this.#size),
       isTooLarge: this.#isTooLarge,
     });

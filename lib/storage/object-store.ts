@@ -206,7 +206,10 @@ export class S3ObjectStore implements ObjectStore {
   ): Promise<FetchedObject> {
     return this.#translate(`GetObject ${bucket}`, async () => {
       const limits = { timeoutMs, memory, maxBytes };
-      const { headers, bytes, isTooLarge } = await this.#requests.send({ method: 'GET', bucket, key }, limits);
+      const { headers, answeredAtMs, bytes, isTooLarge } = await this.#requests.send(
+        { method: 'GET', bucket, key },
+        limits,
+      );
       const length = headers['content-length'];
       const modifiedAtMs = Date.parse(headers['last-modified'] ?? '');
       const date = Date.parse(headers.date ?? '');
@@ -214,7 +217,7 @@ export class S3ObjectStore implements ObjectStore {
         bytes,
         etag: unquote(headers.etag),
         modifiedAtMs: Number.isNaN(modifiedAtMs) ? 0 : modifiedAtMs,
-        clockOffsetMs: Number.isNaN(date) ? null : date - Date.now(),
+        clockOffsetMs: Number.isNaN(date) ? null : date - answeredAtMs,
         writtenAtMs: readTime(headers[WRITTEN_AT]),
       };
       if (isTooLarge)

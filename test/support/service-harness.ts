@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createContext, type Overrides } from '../../lib/composition.ts';
+import type { Clock } from '../../lib/platform/clock.ts';
 import { readConfig } from '../../lib/platform/config.ts';
 import { openDatabase } from '../../lib/platform/database.ts';
 import { createLogger } from '../../lib/platform/logging.ts';
@@ -135,14 +136,34 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
     tell: async (event, stream, at = new Date()) => {
       await recordStreamEvent(context, { event, ...stream, userId: randomUUID(), occurredAt: at, source: 'webhook' });
     },
-    variant: (other, overrides = {}) =>
-      createContext(readConfig({ ...environment, ...other }), { ...base, ...overrides }),
+    variant: (other, overrides = {}) => {
+      const { clock, store: wanted = store } = overrides;
+      const seen = clock ? { store: storeSeenBy(wanted, clock) } : {};
+      return createContext(readConfig({ ...environment, ...other }), { ...base, ...overrides, ...seen });
+    },
     stop: async () => {
       await db.end();
       await Promise.all([postgres.stop(), s3?.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The store as a host with that clock sees it: how far the store's is ahead of its own is another figure. */
+function storeSeenBy(store: ObjectStore, clock: Pick<Clock, 'now'>): ObjectStore {
+  return new Proxy(store, {
+    get: (target, name: keyof ObjectStore) =>
+      name !== 'get'
+        ? Reflect.get(target, name).bind(target)
+        : async (...asked: Parameters<ObjectStore['get']>) => {
+            const fetched = await target.get(...asked);
+            const { clockOffsetMs } = fetched;
+            return {
+              ...fetched,
+              clockOffsetMs: clockOffsetMs === null ? null : clockOffsetMs - (clock.now() - Date.now()),
+            };
+          },
+  });
 }
 
 async function drain(context: RecordingContext, queues: MemoryQueues, limit = 1000): Promise<void> {

@@ -73,7 +73,7 @@ export function simulateDatabase(
       run: (work) => runner.run(session, work),
     });
   const gate = (on: Queryable, session: Session): Queryable => ({
-    query: (text, values) => call(session, labelOf(text), () => on.query(text, values)),
+    query: (text, values) => call(session, labelOf(text), () => on.query(atSimulatedTime(text, simulation), values)),
   });
   return {
     query: (text, values) => invocation.exclusively(() => gate(real, {}).query(text, values)),
@@ -128,6 +128,11 @@ async function transaction<Result>(
     await over.catch(() => {});
     throw error;
   }
+}
+
+/** The database's clock is the world's. */
+function atSimulatedTime(text: string, { nowMs }: Simulation): string {
+  return text.replace('clock_timestamp()', `'${new Date(nowMs).toISOString()}'::timestamptz`);
 }
 
 /** The first words of a statement. */

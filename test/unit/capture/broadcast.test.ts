@@ -375,6 +375,18 @@ describe('with two recordings of a key', () => {
     expect(assign(segment(22, 2), [older, newer])).toBe('B');
   });
 
+  it('that follow, a first number with the older’s clock going on is the older’s, but where both may have begun near zero', () => {
+    const far = 900_000_000;
+    const older = (first: number) =>
+      recording('A', 0, 20, {
+        lastNumber: 9,
+        lastEndDts90k: first + 180_000,
+        near: [had(9, first, { modifiedAtMs: at(20) })],
+      });
+    expect(assign(segment(24, 0, far + 180_000), [older(far), recording('B', 22, null)])).toBe('A');
+    expect(assign(segment(24, 0, 126_000), [older(126_000 - 180_000), recording('B', 22, null)])).toBe('B');
+  });
+
   it('that overlap, a first segment that seems to be there sooner than made is the newer’s as far as clocks may differ', () => {
     const older = recording('A', 0, null, { lastNumber: 0, near: [had(0, 900_000_000, sameKey)] });
     expect(assign(segment(17.1, 0), [older, recording('B', 20, null)], { clockSlackMs: 10_000 })).toBe('B');

@@ -47,6 +47,17 @@ describe('one numbering', () => {
     expect(ids([...rows(1, 3, 4), cut, row({ number: 4, at: 15 })])).toBe(listing('a', 0, 0, 4));
   });
 
+  it('takes the first two late, the very first one cut off, where its clock is set anew behind them', () => {
+    const cut = row({ number: 0, at: 23, take: 'b', seconds: 1 });
+    const rest = [row({ number: 1, at: 24, take: 'b' }), ...rows(2, 4, 20, { take: 'b' })];
+    const anew = rows(5, 8, 26, { take: 'b' }).map((one, i) => ({
+      ...one,
+      firstDts90k: 900_000_000 + i * 180_000,
+      endDts90k: 900_180_000 + i * 180_000,
+    }));
+    expect(ids([...rows(0, 4, 2), cut, ...rest, ...anew])).toBe(`${listing('a', 0, 0, 4)} ${listing('b', 1, 0, 8)}`);
+  });
+
   it('takes a backlog that is uploaded newest first after an outage of five minutes', () => {
     const backlog = [...rows(5, 60, 0)].map((one, i) => ({ ...one, modifiedAtMs: T0 + (420 - i) * 1000 }));
     expect(ids([...rows(0, 4, 2), ...backlog, ...rows(61, 70, 422)])).toBe(listing('a', 0, 0, 70));
