@@ -116,8 +116,9 @@ function chooseContinued(
 function mayBeIts(segment: SegmentObject, { one, fit }: Compared, older: Fit): boolean {
   // Its encoder has been at that number with that clock before: it has begun anew, and so does the next one.
   if (fit.kind === 'taken') return true;
-  // Only the clock says that it is the older one's: one that began near zero may just have come to where that one's ended.
-  if (older.kind === 'goes-on') return beginsAlike(segment) && isDue(segment, one, CLEARLY_EARLY_MS);
+  // Only the clock says that it is the older one's: one that began near zero may just have come to that time.
+  if (older.kind === 'goes-on' || (older.kind === 'precedes' && fit.kind === 'foreign'))
+    return beginsAlike(segment) && isDue(segment, one, CLEARLY_EARLY_MS);
   if (fit.kind !== 'unknown') return false;
   if (beginsAlike(segment)) return isDue(segment, one, EARLY_MS);
   // What it continues may be the newer one's too, captured before its start was heard.

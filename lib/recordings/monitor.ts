@@ -71,12 +71,7 @@ export async function tick(context: RecordingContext): Promise<void> {
   await duty(context, 'update durations', () => context.segments.updateDurations(nowOf(context)));
   await duty(context, 'end stale recordings', () => endStale(context));
   if (context.clock.now() % RESUME_EVERY_MS < context.config.MONITOR_INTERVAL)
-    await duty(context, 'go on with streams that have not ended', () =>
-      resumeStale(
-        context,
-        live.map(({ streamId }) => streamId),
-      ),
-    );
+    await duty(context, 'go on with streams that have not ended', () => resumeStale(context, live));
   await duty(context, 'split long recordings', () => splitLongRecordings(context));
   await duty(context, 'reopen for late segments', () => reopenOverlooked(context));
   await duty(context, 'wake up stuck work', () => wakeUpDue(context));

@@ -137,8 +137,10 @@ async function carryOut(
       const before = known.find((recording) => recording.id === decision.recordingId);
       const endedAt = before?.endedAt ?? before?.lastSegmentAt ?? decision.resumedAt;
       const gap = { endedAt: endedAt.toISOString(), resumedAt: decision.resumedAt.toISOString() };
-      await recordings.resume(decision.recordingId, { reconnects: [...(before?.facts.reconnects ?? []), gap] }, now);
-      return { opened: decision.recordingId, ended: null };
+      const facts = { reconnects: [...(before?.facts.reconnects ?? []), gap] };
+      const isOpen = await recordings.resume(decision.recordingId, facts, now);
+      // The finalizer takes no part in the stream's lock: where it was done sooner, the stream goes on in the next file.
+      return { opened: isOpen ? decision.recordingId : await create(decision.resumedAt), ended: null };
     }
     case 'move-start':
       await recordings.moveStart(decision.recordingId, decision.startedAt, event.source, now);

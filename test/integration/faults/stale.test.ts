@@ -103,6 +103,9 @@ it('goes on in the next recording though an end was told, where the Stream Servi
   await nextSecond();
   await nextSecond();
   await put(harness, recording.streamKey, hls.segments.slice(2));
+  // What is live may be another broadcast by then: that one's start is told as it is.
+  await resumeStale(service.context, [{ ...state, startedAt: new Date(startedAt.getTime() - 60_000) }]);
+  expect(await rowsOf(recording)).toHaveLength(1);
   await service.monitor();
   await service.monitor();
   expect(await rowsOf(recording)).toMatchObject([{ status: 'recording', startSource: 'stale' }, { id: recording.id }]);

@@ -1,4 +1,5 @@
 /** A stream that ends and starts again within RECONNECT_WINDOW: one recording, one file, whatever changed in between. */
+import { recordStreamEvent } from '../../../lib/recordings/record-stream-event.ts';
 import { reportRecording } from '../../../lib/recordings/report.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import {
@@ -133,4 +134,39 @@ it('begins another recording after the window, and by default at once', async ()
   expect(rows.map((row) => row.status)).toEqual(['completed', 'completed']);
   await expectExact(harness, rows[1]?.filePath ?? '', small.segments);
   await expectExact(harness, rows[0]?.filePath ?? '', large.segments);
+});
+
+it('begins another recording where its file is completed in the very moment of the start', async () => {
+  const stream = newStream();
+  await broadcast(stream, small);
+  const { id } = await recordingOf(harness, stream.streamId);
+  const { db } = harness.context;
+  // The start has been decided on by what was read before it: the finalizer does not wait for the lock of the stream.
+  const complete = () =>
+    db.query(`UPDATE recordings SET status = 'completed', completed_at = now() WHERE id = $1`, [id]);
+  const overtaken = harness.variant(
+    {},
+    {
+      db: {
+        ...db,
+        transaction: (work) =>
+          db.transaction(async (client) => {
+            const query: typeof client.query = async (text, values) => {
+              if (/SET status = 'recording'/.test(text)) await complete();
+              return client.query(text, values);
+            };
+            return work({ query });
+          }),
+      },
+    },
+  );
+  const occurredAt = new Date(Date.now() + 2000);
+  await recordStreamEvent(overtaken, {
+    event: 'stream.started',
+    ...stream,
+    userId: null,
+    occurredAt,
+    source: 'webhook',
+  });
+  expect(await recordingsOf(stream)).toMatchObject([{ status: 'recording' }, { id, status: 'completed' }]);
 });

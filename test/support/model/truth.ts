@@ -156,8 +156,10 @@ export function mayShareFile(world: World, earlier: number, later: number): bool
   const between = Array.from({ length: later - earlier }, (_, index) => earlier + index);
   if (mayReconnect(world, earlier, later)) return true;
   if (between.every((number) => mayReconnect(world, number, number + 1))) return true;
-  const closeMs = wasUnheardOf(world, earlier, later) ? SLACK_MS + TOLD_EARLY_MS : SETTLED_MS;
-  return after.startMs < before.endMs + closeMs && !(before.streamId === after.streamId && reconnects(world));
+  const isUnheard = wasUnheardOf(world, earlier, later);
+  const lastMs = Math.max(before.endMs, ...(isUnheard ? before.segments.map(({ uploadedMs }) => uploadedMs ?? 0) : []));
+  const closeMs = isUnheard ? SLACK_MS + TOLD_EARLY_MS : SETTLED_MS;
+  return after.startMs < lastMs + closeMs && !(before.streamId === after.streamId && reconnects(world));
 }
 
 /** Nobody had told of the earlier one yet: what lies up to CLOCK_SLACK before the told start of the later is that one's. */

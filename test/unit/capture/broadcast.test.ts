@@ -387,6 +387,16 @@ describe('with two recordings of a key', () => {
     expect(assign(segment(24, 0, 126_000), [older(126_000 - 180_000), recording('B', 22, null)])).toBe('B');
   });
 
+  it('that follow, a restarted encoder’s first one is the running one’s though its clock is just before what the older has', () => {
+    const older = recording('A', 0, 30, { lastNumber: 6, lastEndDts90k: 2_466_000, near: [had(2, 1_566_000)] });
+    const running = recording('B', 50, null, {
+      lastNumber: 2,
+      lastEndDts90k: 666_000,
+      near: [had(0, 126_000, sameKey)],
+    });
+    expect(assign(segment(68, 0, 1_197_000), [older, running])).toBe('B');
+  });
+
   it('that overlap, a first segment that seems to be there sooner than made is the newer’s as far as clocks may differ', () => {
     const older = recording('A', 0, null, { lastNumber: 0, near: [had(0, 900_000_000, sameKey)] });
     expect(assign(segment(17.1, 0), [older, recording('B', 20, null)], { clockSlackMs: 10_000 })).toBe('B');
