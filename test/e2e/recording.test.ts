@@ -37,7 +37,11 @@ describe('a broadcast of 15 segments between two webhooks', () => {
 
   it.concurrent('leaves its stream key nowhere in the log but in the message that names the file', async () => {
     const { stream_key } = undisturbed.stream;
-    const lines = service.log.filter((line) => line.includes(stream_key));
+    // The row is completed a moment before the log says so.
+    const said = () => service.log.filter((line) => line.includes(stream_key));
+    const lines = await waitFor('the message that names the file', () => (said().length > 0 ? said() : undefined), {
+      withinMs: 10_000,
+    });
     expect(lines.map((line) => JSON.parse(line).message)).toEqual([
       `✅ Recording completed: recordings/${stream_key}.mp4`,
     ]);
