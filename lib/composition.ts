@@ -9,11 +9,8 @@ import { type Config, readConfig } from './platform/config.ts';
 import { type Database, openDatabase } from './platform/database.ts';
 import { createLogger, keyFoldersOf, type Logger } from './platform/logging.ts';
 import { resolveSecrets } from './platform/secrets.ts';
-import type { RecordingContext } from './recordings/context.ts';
+import { type RecordingContext, repositoriesOn } from './recordings/context.ts';
 import { type MediaEngine, mediaEngine } from './recordings/media-engine.ts';
-import { PartRepository } from './recordings/part-repository.ts';
-import { RecordingRepository } from './recordings/recording-repository.ts';
-import { SegmentRepository } from './recordings/segment-repository.ts';
 import { createOutboundTargets, type OutboundTarget } from './services/outbound-targets.ts';
 import { createQueues, type Queues } from './services/queues.ts';
 import { createStreamService, type StreamService } from './services/stream-service.ts';
@@ -45,9 +42,7 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
     config,
     db,
     logger,
-    recordings: new RecordingRepository(db),
-    segments: new SegmentRepository(db),
-    parts: new PartRepository(db),
+    ...repositoriesOn(db),
     store: overrides.store ?? new S3ObjectStore(createS3Client(config)),
     queues: overrides.queues ?? createQueues(config, logger),
     streams: overrides.streams ?? createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT),

@@ -49,13 +49,11 @@ export async function advanceRecording(
 ): Promise<void> {
   const token = context.newId();
   const hold = new Hold(context, recordingId);
-  const recording = await hold.extend((until) =>
-    context.recordings.acquireLease(recordingId, token, nowOf(context), until),
-  );
+  const recording = await hold.extend((until) => context.leases.acquire(recordingId, token, nowOf(context), until));
   if (!recording) return lookAgain(context, recordingId);
   // Rolling that failed waits its time, however many segments come meanwhile; the end of the stream does not.
   if (recording.status === 'recording' && recording.nextAttemptAt && recording.nextAttemptAt > nowOf(context)) {
-    return context.recordings.releaseLease(recordingId, token);
+    return context.leases.release(recordingId, token);
   }
   const abort = new AbortController();
   const done = new AbortController();
@@ -66,7 +64,7 @@ export async function advanceRecording(
     const result =
       recording.status === 'recording' ? await rollRecording(context, lease) : await finishRecording(context, lease);
     if (result.kind === 'later') await wait(context, lease, result.at, result.why);
-    else await context.recordings.releaseWell(recordingId, token);
+    else await context.leases.releaseWell(recordingId, token);
   } catch (error) {
     await settle(context, { recording, token, signal: abort.signal }, error);
   } finally {
@@ -139,7 +137,7 @@ async function renew(
   abort: AbortController,
 ): Promise<void> {
   try {
-    const held = await hold.extend((until) => context.recordings.renewLease(recordingId, token, until));
+    const held = await hold.extend((until) => context.leases.renew(recordingId, token, until));
     if (!held) abort.abort(new LeaseLost(`Recording ${recordingId} was taken over by another worker`));
   } catch (error) {
     context.logger.warn({ err: error, recording_id: recordingId }, 'Could not renew the lease of a recording');
@@ -149,7 +147,7 @@ async function renew(
 async function wait(context: RecordingContext, lease: Lease, at: Date, why: string): Promise<void> {
   const { recording, token } = lease;
   context.logger.debug({ recording_id: recording.id, until: at, why }, 'Recording waits');
-  await context.recordings.postpone(recording.id, token, recording.attempts, at, null, nowOf(context));
+  await context.leases.postpone(recording.id, token, recording.attempts, at, null, nowOf(context));
   await context.queues.requestAdvance(
     recording.id,
     `wait:${at.getTime()}`,
@@ -179,7 +177,7 @@ export async function settle(
       { err: error, recording_id: recording.id, attempts, code: why.code },
       'Recording failed; its segments stay staged, POST /recording/{id}/retry tries again',
     );
-    await context.recordings.fail(recording.id, token, why.code, why.message, now);
+    await context.leases.fail(recording.id, token, why.code, why.message, now);
     return;
   }
   const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempts - 1, 10));
@@ -187,7 +185,7 @@ export async function settle(
     { err: error, recording_id: recording.id, attempts, code: why.code, next_attempt_in_ms: delayMs },
     'Work on a recording failed; it will be tried again',
   );
-  await context.recordings.postpone(recording.id, token, attempts, new Date(now.getTime() + delayMs), why, now);
+  await context.leases.postpone(recording.id, token, attempts, new Date(now.getTime() + delayMs), why, now);
   await context.queues.requestAdvance(recording.id, `retry:${attempts}:${now.getTime()}`, delayMs / 1000);
 }
 

@@ -10,15 +10,19 @@ import type { StreamService } from '../services/stream-service.ts';
 import type { VodService } from '../services/vod-service.ts';
 import type { DownloadLinks } from '../storage/download-links.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { LeaseRepository } from './lease-repository.ts';
 import type { MediaEngine } from './media-engine.ts';
 import { PartRepository } from './part-repository.ts';
 import { RecordingRepository } from './recording-repository.ts';
+import { RetentionRepository } from './retention-repository.ts';
 import { SegmentRepository } from './segment-repository.ts';
 
 export interface RecordingContext {
   readonly config: Config;
   readonly db: Database;
   readonly recordings: RecordingRepository;
+  readonly leases: LeaseRepository;
+  readonly retention: RetentionRepository;
   readonly segments: SegmentRepository;
   readonly parts: PartRepository;
   readonly store: ObjectStore;
@@ -37,10 +41,14 @@ export interface RecordingContext {
   readonly media: MediaEngine;
 }
 
-/** The repositories on one transaction. */
-export function repositoriesOn(client: Queryable): Pick<RecordingContext, 'recordings' | 'segments' | 'parts'> {
+/** The repositories on the pool, or on one transaction. */
+export function repositoriesOn(
+  client: Queryable,
+): Pick<RecordingContext, 'recordings' | 'leases' | 'retention' | 'segments' | 'parts'> {
   return {
     recordings: new RecordingRepository(client),
+    leases: new LeaseRepository(client),
+    retention: new RetentionRepository(client),
     segments: new SegmentRepository(client),
     parts: new PartRepository(client),
   };

@@ -82,11 +82,11 @@ async function drainJob(context: RecordingContext, recordingId: string, messageI
   const found = await context.recordings.find(recordingId);
   if (found?.status !== 'processing' && found?.status !== 'recording') return 'dropped';
   const token = context.newId();
-  const recording = await context.recordings.acquireLease(recordingId, token, nowOf(context), nowOf(context, LEASE_MS));
+  const recording = await context.leases.acquire(recordingId, token, nowOf(context), nowOf(context, LEASE_MS));
   if (!recording) throw new WorkerAlive(`Recording ${recordingId} is being worked on`);
   // A worker that ended by itself, with success or without, gave its lease back.
   if (found.leaseToken === null) {
-    await context.recordings.releaseLease(recordingId, token);
+    await context.leases.release(recordingId, token);
     await context.queues.requestAdvance(recordingId, `dead:${messageId}`);
     return 'repeated';
   }

@@ -20,13 +20,13 @@ export async function settleFinalKey(context: RecordingContext, lease: Lease): P
   for (const key of [recording.objectKey, ...later]) {
     if (await context.store.head(bucket, key)) continue;
     if (key !== recording.objectKey) {
-      if (!(await context.recordings.claimKey(recording.id, token, key))) continue;
+      if (!(await context.leases.claimKey(recording.id, token, key))) continue;
       context.logger.warn(
         { recording_id: recording.id },
         'The key of a recording was taken by an object of nobody; it takes the next one',
       );
     }
-    await context.recordings.mergeFacts(recording.id, token, { writing: true });
+    await context.leases.mergeFacts(recording.id, token, { writing: true });
     lease.assertHeld();
     return key;
   }

@@ -163,14 +163,14 @@ async function complete(context: RecordingContext, lease: Lease, made: Completio
   const { id } = lease.recording;
   const { file } = made;
   await context.db.transaction(async (client) => {
-    const { recordings, segments } = repositoriesOn(client);
-    await recordings.lockLeased(id, lease.token);
+    const { leases, segments } = repositoriesOn(client);
+    await leases.lock(id, lease.token);
     await segments.place(id, made.places, null);
     await segments.markLeftOut(id, made.repeated, 'rejected', 'DUPLICATE: the same media is in the recording already');
     // Throwing takes the places back with the transaction: the next try plans with the segment that came.
     if ((await segments.countUnplaced(id)) > 0) throw new SegmentCameMeanwhile();
     const totals = await segments.totals(id);
-    await recordings.complete(
+    await leases.complete(
       id,
       lease.token,
       {

@@ -48,8 +48,8 @@ export async function sendHeldWhenDue(context: RecordingContext, lease: Lease): 
       media,
     );
     await context.db.transaction(async (client) => {
-      const { recordings, parts } = repositoriesOn(client);
-      await recordings.lockLeased(id, lease.token);
+      const { leases, parts } = repositoriesOn(client);
+      await leases.lock(id, lease.token);
       await parts.noteHeldSent(id, generation, etag);
     });
   } catch (error) {

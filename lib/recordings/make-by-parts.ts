@@ -128,7 +128,7 @@ async function completeUpload(
     const all = [await context.store.uploadPart(bucket, key, uploadId, 1, first), ...behind];
     const expected = multipartEtag(all);
     // What the finished object will look like is written down before: a Complete whose answer was lost is known by it.
-    await context.recordings.mergeFacts(recording.id, lease.token, {
+    await context.leases.mergeFacts(recording.id, lease.token, {
       completing: { uploadId, sizeBytes, etag: expected },
     });
     const { etag } = await context.store.completeUpload(bucket, key, uploadId, all);

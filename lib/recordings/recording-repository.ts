@@ -1,22 +1,10 @@
 /**
- * The rows of `recordings`, in plain SQL. Every transition is a conditional write that says which state it leaves;
- * who works on a recording holds its lease, and writes of the work carry the lease's token. Time is passed in.
+ * The rows of `recordings`, in plain SQL: finding them, and what starts, ends and late segments make of them. Every
+ * transition is a conditional write that says which state it leaves. Time is passed in.
  */
 import type { Queryable } from '../platform/database.ts';
-import { LeaseLost } from './errors.ts';
 import type { EventSource, PlaylistState, Recording, RecordingFacts, RecordingStatus } from './recording.ts';
-
-const COLUMNS = `id, stream_id AS "streamId", coalesce(stream_key, '') AS "streamKey", user_id AS "userId",
-  video_id AS "videoId", file_path AS "filePath", coalesce(duration, 0) AS "durationSeconds",
-  coalesce(file_size, 0) AS "fileSizeBytes", status, started_at AS "startedAt", completed_at AS "completedAt",
-  coalesce(object_key, '') AS "objectKey", start_source AS "startSource", ended_at AS "endedAt", end_heard_at AS "endHeardAt",
-  end_source AS "endSource", generation, upload_id AS "uploadId", engine_state AS "engineState", playlist,
-  failure_code AS "failureCode", failure_message AS "failureMessage", attempts,
-  next_attempt_at AS "nextAttemptAt", lease_token AS "leaseToken", last_segment_at AS "lastSegmentAt", facts,
-  created_at AS "createdAt", updated_at AS "updatedAt"`;
-
-/** TIMESTAMP columns of the specified table hold UTC, whatever the session's zone is. */
-const utc = (parameter: string): string => `(${parameter}::timestamptz AT TIME ZONE 'UTC')`;
+import { COLUMNS, LIVE_STATES, RecordingRows, utc } from './recording-rows.ts';
 
 export interface NewRecording {
   readonly id: string;
@@ -47,22 +35,23 @@ export interface ListFilter {
 
 /** Of one that has failed for want of segments the first one that comes is late. */
 const TAKES_LATE = `(status = 'completed' OR (status = 'failed' AND failure_code = 'NO_SEGMENTS'))`;
-const LIVE_STATES = `status IN ('recording', 'processing')`;
 
 export class RecordingRepository {
   readonly #db: Queryable;
+  readonly #rows: RecordingRows;
 
   constructor(db: Queryable) {
     this.#db = db;
+    this.#rows = new RecordingRows(db);
   }
 
   async find(id: string): Promise<Recording | null> {
-    return this.#one(`SELECT ${COLUMNS} FROM recordings WHERE id = $1`, [id]);
+    return this.#rows.one(`SELECT ${COLUMNS} FROM recordings WHERE id = $1`, [id]);
   }
 
   /** Newest first by start; keyset paging by the last row of the page before. */
   async list(filter: ListFilter): Promise<Recording[]> {
-    return this.#many(
+    return this.#rows.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE ($2::text IS NULL OR status = $2::recording_status)
           AND ($3::uuid IS NULL OR stream_id = $3)
@@ -85,12 +74,12 @@ export class RecordingRepository {
       [streamId, streamKey, userId, now],
     );
     await this.#db.query('SELECT 1 FROM streams WHERE stream_id = $1 FOR UPDATE', [streamId]);
-    return this.#many(`SELECT ${COLUMNS} FROM recordings WHERE stream_id = $1 ORDER BY started_at`, [streamId]);
+    return this.#rows.many(`SELECT ${COLUMNS} FROM recordings WHERE stream_id = $1 ORDER BY started_at`, [streamId]);
   }
 
   /** Recordings that a segment of this stream key could belong to: open ones, and those that ended after `since`. */
   async findByStreamKey(streamKey: string, since: Date): Promise<Recording[]> {
-    return this.#many(
+    return this.#rows.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE stream_key = $1 AND (${LIVE_STATES} OR ended_at >= $2 OR completed_at >= ${utc('$2')})
         ORDER BY started_at`,
@@ -99,12 +88,12 @@ export class RecordingRepository {
   }
 
   async findActive(): Promise<Recording[]> {
-    return this.#many(`SELECT ${COLUMNS} FROM recordings WHERE status = 'recording' ORDER BY started_at`, []);
+    return this.#rows.many(`SELECT ${COLUMNS} FROM recordings WHERE status = 'recording' ORDER BY started_at`, []);
   }
 
   /** Recordings that still may take a segment: open ones, and those within the window for late segments. */
   async findOpen(since: Date): Promise<Recording[]> {
-    return this.#many(
+    return this.#rows.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE ${LIVE_STATES} OR (${TAKES_LATE} AND completed_at >= ${utc('$1')} AND staging_removed_at IS NULL)
         ORDER BY started_at`,
@@ -114,7 +103,7 @@ export class RecordingRepository {
 
   /** Last recordings of streams, ended after `since`: by STALE_TIMEOUT, or though their stream is among the `live` ones. */
   async findMayGoOn(since: Date, live: readonly string[]): Promise<Recording[]> {
-    return this.#many(
+    return this.#rows.many(
       `SELECT ${COLUMNS} FROM recordings ended
         WHERE ended_at >= $1 AND (end_source = 'stale' OR stream_id = ANY($2::uuid[]))
           AND NOT EXISTS (SELECT 1 FROM recordings later
@@ -125,7 +114,7 @@ export class RecordingRepository {
 
   /** Recordings in `processing` whose next attempt is due and that nobody works on. */
   async findDue(now: Date, limit: number): Promise<Recording[]> {
-    return this.#many(
+    return this.#rows.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE status = 'processing' AND coalesce(next_attempt_at, '-infinity') <= $1 AND coalesce(lease_until, '-infinity') <= $1
         ORDER BY next_attempt_at NULLS FIRST LIMIT $2`,
@@ -135,7 +124,7 @@ export class RecordingRepository {
 
   /** Streams of the given ids that have no recording in status `recording`, with what is known of the others. */
   async findByStreams(streamIds: readonly string[]): Promise<Recording[]> {
-    return this.#many(`SELECT ${COLUMNS} FROM recordings WHERE stream_id = ANY($1::uuid[])`, [streamIds]);
+    return this.#rows.many(`SELECT ${COLUMNS} FROM recordings WHERE stream_id = ANY($1::uuid[])`, [streamIds]);
   }
 
   /** False where the key or the start is taken: the caller tries the next key. */
@@ -166,7 +155,7 @@ export class RecordingRepository {
 
   /** recording → processing. False where it was not `recording` any more. */
   async end(id: string, endedAt: Date, source: EventSource, nextAttemptAt: Date, now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET status = 'processing', ended_at = $2, end_heard_at = $5, end_source = $3, next_attempt_at = $4, attempts = 0, updated_at = $5
         WHERE id = $1 AND status = 'recording'`,
       [id, endedAt, source, nextAttemptAt, now],
@@ -175,7 +164,7 @@ export class RecordingRepository {
 
   /** processing → recording: the stream came back before the file was finished. One that still runs only notes it. */
   async resume(id: string, facts: RecordingFacts, now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET status = 'recording', ended_at = NULL, end_heard_at = NULL, end_source = NULL, next_attempt_at = NULL, attempts = 0,
               lease_token = NULL, lease_until = NULL, facts = facts || $2, updated_at = $3
         WHERE id = $1 AND ${LIVE_STATES}`,
@@ -185,7 +174,7 @@ export class RecordingRepository {
 
   /** A start that was guessed moves to the one that is told, another one only to an earlier one. */
   async moveStart(id: string, startedAt: Date, source: EventSource, now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET started_at = ${utc('$2')}, start_source = $3, updated_at = $4
         WHERE id = $1 AND (start_source = 'ended-event' OR started_at > ${utc('$2')})`,
       [id, startedAt, source, now],
@@ -194,7 +183,7 @@ export class RecordingRepository {
 
   /** What is found of a start that nobody could say anything of, unless it was told since. */
   async learnStart(id: string, startedAt: Date, now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET started_at = ${utc('$2')}, facts = facts - 'isStartUnknown', updated_at = $3
         WHERE id = $1 AND start_source = 'ended-event' AND facts ? 'isStartUnknown'`,
       [id, startedAt, now],
@@ -203,7 +192,7 @@ export class RecordingRepository {
 
   /** The end of a broadcast that is over was an earlier one. */
   async moveEnd(id: string, endedAt: Date, source: EventSource, now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET ended_at = $2, end_source = $3, updated_at = $4 WHERE id = $1 AND ended_at > $2`,
       [id, endedAt, source, now],
     );
@@ -224,143 +213,9 @@ export class RecordingRepository {
     await this.#db.query('UPDATE recordings SET facts = facts || $2 WHERE id = $1', [id, facts]);
   }
 
-  /** Takes the lease, or null where another holds it (or the recording is finished). */
-  async acquireLease(id: string, token: string, now: Date, until: Date): Promise<Recording | null> {
-    return this.#one(
-      `UPDATE recordings SET lease_token = $2, lease_until = $4
-        WHERE id = $1 AND ${LIVE_STATES} AND coalesce(lease_until, '-infinity') <= $3
-        RETURNING ${COLUMNS}`,
-      [id, token, now, until],
-    );
-  }
-
-  async renewLease(id: string, token: string, until: Date): Promise<boolean> {
-    return this.#changed('UPDATE recordings SET lease_until = $3 WHERE id = $1 AND lease_token = $2', [
-      id,
-      token,
-      until,
-    ]);
-  }
-
-  async releaseLease(id: string, token: string): Promise<void> {
-    await this.#db.query(
-      'UPDATE recordings SET lease_token = NULL, lease_until = NULL WHERE id = $1 AND lease_token = $2',
-      [id, token],
-    );
-  }
-
-  /** Ends the lease after work that went well: what went wrong before is over. */
-  async releaseWell(id: string, token: string): Promise<void> {
-    await this.#db.query(
-      `UPDATE recordings SET lease_token = NULL, lease_until = NULL, failure_code = NULL, failure_message = NULL
-        WHERE id = $1 AND lease_token = $2`,
-      [id, token],
-    );
-  }
-
-  /** Locks the row for the rest of the transaction if the lease is still ours. @throws {LeaseLost} */
-  async lockLeased(id: string, token: string): Promise<Recording> {
-    const recording = await this.#one(
-      `SELECT ${COLUMNS} FROM recordings WHERE id = $1 AND lease_token = $2 AND ${LIVE_STATES} FOR UPDATE`,
-      [id, token],
-    );
-    if (!recording) throw new LeaseLost(`Recording ${id} was taken over by another worker or has ended`);
-    return recording;
-  }
-
-  /** Moves the recording to another final key. False where that key is taken. @throws {LeaseLost} */
-  async claimKey(id: string, token: string, objectKey: string): Promise<boolean> {
-    const taken = await this.#db.query('SELECT 1 FROM recordings WHERE object_key = $1 AND id <> $2', [objectKey, id]);
-    if (taken.rows.length > 0) return false;
-    return this.#changed('UPDATE recordings SET object_key = $3 WHERE id = $1 AND lease_token = $2', [
-      id,
-      token,
-      objectKey,
-    ]);
-  }
-
-  async mergeFacts(id: string, token: string, facts: RecordingFacts): Promise<void> {
-    const mine = await this.#changed('UPDATE recordings SET facts = facts || $3 WHERE id = $1 AND lease_token = $2', [
-      id,
-      token,
-      facts,
-    ]);
-    if (!mine) throw new LeaseLost(`Recording ${id} was taken over by another worker`);
-  }
-
-  async saveEngineState(id: string, token: string, state: unknown): Promise<void> {
-    await this.#db.query('UPDATE recordings SET engine_state = $3 WHERE id = $1 AND lease_token = $2', [
-      id,
-      token,
-      JSON.stringify(state),
-    ]);
-  }
-
-  /** @throws {LeaseLost} the upload is then an orphan */
-  async saveUpload(id: string, token: string, uploadId: string): Promise<void> {
-    const mine = await this.#changed('UPDATE recordings SET upload_id = $3 WHERE id = $1 AND lease_token = $2', [
-      id,
-      token,
-      uploadId,
-    ]);
-    if (!mine) throw new LeaseLost(`Recording ${id} was taken over by another worker`);
-  }
-
-  /** Forgets the upload and begins the next generation of the file. */
-  async restart(id: string, token: string, now: Date): Promise<void> {
-    await this.#db.query(
-      `UPDATE recordings SET generation = generation + 1, upload_id = NULL, engine_state = NULL, updated_at = $3
-        WHERE id = $1 AND lease_token = $2`,
-      [id, token, now],
-    );
-  }
-
-  /** processing → completed; the lease ends with it. */
-  async complete(
-    id: string,
-    token: string,
-    result: { filePath: string; durationSeconds: number; fileSizeBytes: number; facts: RecordingFacts },
-    now: Date,
-  ): Promise<boolean> {
-    return this.#changed(
-      `UPDATE recordings SET status = 'completed', file_path = $3, duration = $4, file_size = $5, facts = facts || $6,
-              completed_at = ${utc('$7')}, failure_code = NULL, failure_message = NULL, next_attempt_at = NULL,
-              upload_id = NULL, engine_state = NULL, lease_token = NULL, lease_until = NULL, updated_at = $7
-        WHERE id = $1 AND lease_token = $2 AND status = 'processing'`,
-      [id, token, result.filePath, result.durationSeconds, result.fileSizeBytes, result.facts, now],
-    );
-  }
-
-  /** processing → failed, for good until somebody asks for a retry; the lease ends with it, staging stays. */
-  async fail(id: string, token: string, code: string, message: string, now: Date): Promise<boolean> {
-    return this.#changed(
-      `UPDATE recordings SET status = 'failed', failure_code = $3, failure_message = $4, completed_at = ${utc('$5')},
-              next_attempt_at = NULL, lease_token = NULL, lease_until = NULL, updated_at = $5
-        WHERE id = $1 AND lease_token = $2 AND ${LIVE_STATES}`,
-      [id, token, code, message.slice(0, 2000), now],
-    );
-  }
-
-  /** Notes a failed attempt and when the next may come; the lease ends with it. */
-  async postpone(
-    id: string,
-    token: string,
-    attempts: number,
-    nextAttemptAt: Date,
-    why: { code: string; message: string } | null,
-    now: Date,
-  ): Promise<void> {
-    await this.#db.query(
-      `UPDATE recordings SET attempts = $3, next_attempt_at = $4, failure_code = coalesce($5, failure_code),
-              failure_message = coalesce($6, failure_message), lease_token = NULL, lease_until = NULL, updated_at = $7
-        WHERE id = $1 AND lease_token = $2`,
-      [id, token, attempts, nextAttemptAt, why?.code ?? null, why?.message.slice(0, 2000) ?? null, now],
-    );
-  }
-
   /** failed → processing, or whatever takes late segments → processing, as a new generation of the file. */
   async reopen(id: string, from: 'failed' | 'late', now: Date): Promise<boolean> {
-    return this.#changed(
+    return this.#rows.changed(
       `UPDATE recordings SET status = 'processing', generation = generation + 1, completed_at = NULL, attempts = 0, upload_id = NULL,
               engine_state = NULL, next_attempt_at = $2, ended_at = coalesce(ended_at, $2), updated_at = $2
         WHERE id = $1 AND ${from === 'late' ? TAKES_LATE : `status = 'failed'`} AND staging_removed_at IS NULL`,
@@ -378,47 +233,6 @@ export class RecordingRepository {
     return result.rows.map((row) => row.id);
   }
 
-  /** Finished recordings, completed or failed, that ended before a time. */
-  async findExpired(before: Date, limit: number): Promise<Recording[]> {
-    return this.#many(
-      `SELECT ${COLUMNS} FROM recordings
-        WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')} ORDER BY completed_at LIMIT $2`,
-      [before, limit],
-    );
-  }
-
-  /** How many those are, and how large their files. */
-  async countExpired(before: Date): Promise<{ count: number; bytes: number }> {
-    const { rows } = await this.#db.query<{ count: number; bytes: number }>(
-      `SELECT count(*)::int AS count, coalesce(sum(file_size), 0)::bigint AS bytes FROM recordings
-        WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')}`,
-      [before],
-    );
-    return rows[0] ?? { count: 0, bytes: 0 };
-  }
-
-  /** Deletes a finished recording's row and all that hangs on it. False where it is not finished (any more). */
-  async remove(id: string): Promise<boolean> {
-    return this.#changed(`DELETE FROM recordings WHERE id = $1 AND status IN ('completed', 'failed')`, [id]);
-  }
-
-  /** Finished recordings whose staging nobody needs any more. */
-  async findStagingToRemove(completedBefore: Date, limit: number): Promise<Recording[]> {
-    return this.#many(
-      `SELECT ${COLUMNS} FROM recordings
-        WHERE status = 'completed' AND staging_removed_at IS NULL AND completed_at <= ${utc('$1')}
-        ORDER BY completed_at LIMIT $2`,
-      [completedBefore, limit],
-    );
-  }
-
-  async markStagingRemoved(id: string, now: Date): Promise<boolean> {
-    return this.#changed(`UPDATE recordings SET staging_removed_at = $2 WHERE id = $1 AND status = 'completed'`, [
-      id,
-      now,
-    ]);
-  }
-
   async logEvent(
     event: { streamId: string; event: string; occurredAt: Date; source: string; outcome: string },
     now: Date,
@@ -428,18 +242,5 @@ export class RecordingRepository {
        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
       [event.streamId, event.event, event.occurredAt, event.source, event.outcome, now],
     );
-  }
-
-  async #one(text: string, values: unknown[]): Promise<Recording | null> {
-    return (await this.#many(text, values))[0] ?? null;
-  }
-
-  async #many(text: string, values: unknown[]): Promise<Recording[]> {
-    // The columns are aliased to the fields of Recording; the database is the only place that knows them.
-    return (await this.#db.query<Recording & Record<string, unknown>>(text, values)).rows;
-  }
-
-  async #changed(text: string, values: unknown[]): Promise<boolean> {
-    return (await this.#db.query(text, values)).rowCount === 1;
   }
 }

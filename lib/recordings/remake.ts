@@ -51,11 +51,11 @@ export async function retryRecording(context: RecordingContext, recordingId: str
 export async function restartGeneration(context: RecordingContext, lease: Lease, why: string): Promise<void> {
   const { id } = lease.recording;
   const before = await context.db.transaction(async (client) => {
-    const { recordings, segments, parts } = repositoriesOn(client);
-    const locked = await recordings.lockLeased(id, lease.token);
+    const { leases, segments, parts } = repositoriesOn(client);
+    const locked = await leases.lock(id, lease.token);
     await segments.clearPlaces(id);
     await parts.removeAll(id);
-    await recordings.restart(id, lease.token, nowOf(context));
+    await leases.restart(id, lease.token, nowOf(context));
     return locked;
   });
   context.logger.warn(

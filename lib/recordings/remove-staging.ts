@@ -6,13 +6,10 @@ const AT_ONCE = 50;
 
 /** Removes what is due, a bounded number of recordings a call. */
 export async function removeStaging(context: RecordingContext): Promise<void> {
-  const due = await context.recordings.findStagingToRemove(
-    nowOf(context, -context.config.LATE_SEGMENT_WINDOW),
-    AT_ONCE,
-  );
+  const due = await context.retention.findStagingToRemove(nowOf(context, -context.config.LATE_SEGMENT_WINDOW), AT_ONCE);
   for (const recording of due) {
     // The mark first, conditional on `completed`: once it is set, a late segment no longer reopens the recording.
-    if (!(await context.recordings.markStagingRemoved(recording.id, nowOf(context)))) continue;
+    if (!(await context.retention.markStagingRemoved(recording.id, nowOf(context)))) continue;
     const removed = await removePrefix(context, stagingPrefix(recording.id));
     context.logger.info(
       { recording_id: recording.id, objects: removed },

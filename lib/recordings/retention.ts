@@ -21,7 +21,7 @@ export async function applyRetention(context: RecordingContext): Promise<void> {
   if (RETENTION_DAYS === 0) return;
   const before = nowOf(context, -RETENTION_DAYS * DAY_MS);
   if (RETENTION_DRY_RUN) return tellExpired(context, before);
-  for (const recording of await context.recordings.findExpired(before, AT_ONCE)) {
+  for (const recording of await context.retention.findExpired(before, AT_ONCE)) {
     await remove(context, recording).catch((error: unknown) => {
       context.logger.error({ err: error, recording_id: recording.id }, 'Retention could not delete a recording');
     });
@@ -34,12 +34,12 @@ async function tellExpired(context: RecordingContext, before: Date): Promise<voi
   const last = toldAtMs.get(context.db);
   if (last !== undefined && now - last < DRY_RUN_EVERY_MS) return;
   toldAtMs.set(context.db, now);
-  const { count, bytes } = await context.recordings.countExpired(before);
+  const { count, bytes } = await context.retention.countExpired(before);
   context.logger.info(
     { recordings: count, bytes },
     `Retention would delete ${count} recordings that ended before ${before.toISOString()} (RETENTION_DRY_RUN)`,
   );
-  for (const recording of await context.recordings.findExpired(before, AT_ONCE)) {
+  for (const recording of await context.retention.findExpired(before, AT_ONCE)) {
     context.logger.info(
       { recording_id: recording.id, completed_at: recording.completedAt, bytes: recording.fileSizeBytes },
       'Retention would delete this recording (RETENTION_DRY_RUN)',
@@ -52,7 +52,7 @@ async function remove(context: RecordingContext, recording: Recording): Promise<
     await context.store.abortUpload(context.config.MINIO_BUCKET, recording.objectKey, recording.uploadId);
   if (recording.facts.writing) await context.store.remove(context.config.MINIO_BUCKET, [recording.objectKey]);
   for (const prefix of recordingPrefixes(recording.id)) await removePrefix(context, prefix);
-  await context.recordings.remove(recording.id);
+  await context.retention.remove(recording.id);
   context.logger.info(
     { recording_id: recording.id, completed_at: recording.completedAt, bytes: recording.fileSizeBytes },
     'Retention deleted a recording',

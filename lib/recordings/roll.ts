@@ -147,8 +147,8 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
     warnings: mergeWarnings(step.state?.warnings ?? [], rolled.warnings),
   };
   await context.db.transaction(async (client) => {
-    const { recordings, segments, parts } = repositoriesOn(client);
-    await recordings.lockLeased(recording.id, lease.token);
+    const { leases, segments, parts } = repositoriesOn(client);
+    await leases.lock(recording.id, lease.token);
     if (stored)
       await parts.put(
         recording.id,
@@ -164,7 +164,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
       places.map((place, index) => ({ ...place, position: part.firstPosition + index })),
       partNumber,
     );
-    await recordings.saveEngineState(recording.id, lease.token, next);
+    await leases.saveEngineState(recording.id, lease.token, next);
   });
   const byFfmpeg = rolled.ways.flatMap((way) => (way.by === 'ffmpeg' ? way.why : []));
   context.logger.info(
@@ -217,6 +217,6 @@ export async function openUpload(
   if (fresh.uploadId) return { key: fresh.objectKey, uploadId: fresh.uploadId };
   const key = await settleFinalKey(context, lease);
   const uploadId = await context.store.createUpload(context.config.MINIO_BUCKET, key, 'video/mp4');
-  await context.recordings.saveUpload(recording.id, lease.token, uploadId);
+  await context.leases.saveUpload(recording.id, lease.token, uploadId);
   return { key, uploadId };
 }

@@ -63,15 +63,15 @@ async function start(): Promise<string> {
 const end = (id: string) => context.recordings.end(id, now(), 'webhook', now(), now());
 const lease = async (id: string) => {
   const token = randomUUID();
-  await context.recordings.acquireLease(id, token, now(), new Date(clock.now() + 1000));
+  await context.leases.acquire(id, token, now(), new Date(clock.now() + 1000));
   return token;
 };
 const complete = async (id: string) => {
   const result = { filePath: `recordings/${id}.mp4`, durationSeconds: 12, fileSizeBytes: 2 ** 40, facts: {} };
-  expect(await context.recordings.complete(id, await lease(id), result, now())).toBe(true);
+  expect(await context.leases.complete(id, await lease(id), result, now())).toBe(true);
 };
 const fail = async (id: string) =>
-  context.recordings.fail(id, await lease(id), 'NO_SEGMENTS', 'no segment in /tmp/recordings/key', now());
+  context.leases.fail(id, await lease(id), 'NO_SEGMENTS', 'no segment in /tmp/recordings/key', now());
 
 const typesOf = async (id: string) => (await listEvents(context, id)).map((event) => event.type);
 const sent = (id: string) =>

@@ -84,7 +84,7 @@ describe('GET /overview', () => {
     const lease = { lease_token: randomUUID(), lease_until: ago(-60_000) };
     const id = await insert('recording', { ...why, ...lease });
     expect((await overview()).attention).toMatchObject([{ recording_id: id, problem: 'retrying' }]);
-    await harness.context.recordings.releaseWell(id, lease.lease_token);
+    await harness.context.leases.releaseWell(id, lease.lease_token);
     expect((await overview()).attention).toEqual([]);
   });
 

@@ -168,7 +168,7 @@ describe('a dead job', () => {
     // Takes the lease as the finalizer does, and dies.
     const diesInWork: Invoke = async () => {
       const now = new Date();
-      await harness.context.recordings.acquireLease(
+      await harness.context.leases.acquire(
         recording.id,
         harness.context.newId(),
         now,
@@ -212,12 +212,12 @@ describe('a dead job', () => {
     const recording = await endedRecording();
     const now = new Date();
     const token = harness.context.newId();
-    await harness.context.recordings.acquireLease(recording.id, token, now, new Date(now.getTime() + LEASE_MS));
+    await harness.context.leases.acquire(recording.id, token, now, new Date(now.getTime() + LEASE_MS));
     start(dies, () => harness.context);
     await sendJob(recording.id, 'only');
     await drainedCount(1);
     expect(drained).toMatchObject([{ ok: false }]);
-    await harness.context.recordings.releaseLease(recording.id, token);
+    await harness.context.leases.release(recording.id, token);
     await waitFor('the letter drained', async () => (await outcomes()).length === 1, { withinMs: 60_000 });
     expect(await recording.row()).toMatchObject({ status: 'processing', attempts: 0 });
   });
