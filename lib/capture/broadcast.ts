@@ -138,8 +138,9 @@ function isWithin(segment: SegmentObject, one: Candidate): boolean {
   return segment.modifiedAtMs >= one.startedAtMs && !isOver(segment, one);
 }
 
-function isOver(segment: SegmentObject, { endedAtMs }: Candidate, toleranceMs = SECOND_MS): boolean {
-  return endedAtMs !== null && segment.modifiedAtMs > endedAtMs + toleranceMs;
+/** A name that it has already is hardly its own any more behind its end. */
+function isOver(segment: SegmentObject, one: Candidate, toleranceMs = hasKey(one) ? 0 : SECOND_MS): boolean {
+  return one.endedAtMs !== null && segment.modifiedAtMs > one.endedAtMs + toleranceMs;
 }
 
 /** By its number enough time has passed for it to be made, reckoned from those before it; one of them may have been late. */

@@ -7,29 +7,31 @@ import type { StreamState } from '../services/stream-service.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { listUnclaimed } from './lost-start.ts';
 import { recordStreamEvent, SAME_START_MS } from './record-stream-event.ts';
-
-type LiveStream = Pick<StreamState, 'streamId' | 'startedAt'>;
+import type { Recording } from './recording.ts';
 
 /** A stream that is silent for longer will be started anew. */
 const LOOK_BACK_MS = 24 * 3_600_000;
+/** An answer that took longer may not be so any more. */
+const PROMPT_MS = 5000;
 /** A segment is written when it is complete: the stream went on about one segment before its first object. */
 const FIRST_SEGMENT_MS = 10_000;
 
 /**
  * Opens a recording for each such stream. Safe to repeat.
  * @param live what the Stream Service has live
- * @throws {StorageUnavailable} {DatabaseUnavailable}
+ * @throws {StorageUnavailable} {DatabaseUnavailable} {NeighbourUnavailable}
  */
-export async function resumeStale(context: RecordingContext, live: readonly LiveStream[]): Promise<void> {
-  const startOf = new Map(live.map(({ streamId, startedAt }) => [streamId, startedAt.getTime()]));
-  for (const recording of await context.recordings.findMayGoOn(nowOf(context, -LOOK_BACK_MS), [...startOf.keys()])) {
-    // Another start is another broadcast, which polling opens by itself.
-    const apartMs = Math.abs(recording.startedAt.getTime() - (startOf.get(recording.streamId) ?? 0));
-    if (recording.endSource !== 'stale' && apartMs > SAME_START_MS) continue;
+export async function resumeStale(
+  context: RecordingContext,
+  live: readonly Pick<StreamState, 'streamId'>[],
+): Promise<void> {
+  const ids = live.map(({ streamId }) => streamId);
+  for (const recording of await context.recordings.findMayGoOn(nowOf(context, -LOOK_BACK_MS), ids)) {
     const { id, streamId, streamKey, userId } = recording;
     const endedMs = recording.endedAt?.getTime() ?? 0;
     const later = (await listUnclaimed(context, streamKey, [])).filter((modifiedAtMs) => modifiedAtMs > endedMs);
     if (later.length === 0) continue;
+    if (recording.endSource !== 'stale' && !(await isStillLive(context, recording))) continue;
     const occurredAt = new Date(Math.max(endedMs + 1000, Math.min(...later) - FIRST_SEGMENT_MS));
     context.logger.warn(
       { recording_id: id, stream_id: streamId, segments: later.length, end_source: recording.endSource },
@@ -44,4 +46,15 @@ export async function resumeStale(context: RecordingContext, live: readonly Live
       source: 'stale',
     });
   }
+}
+
+/**
+ * Asked once more: the list may be as old as this function stood still. Another start is another broadcast, which polling
+ * opens by itself.
+ */
+async function isStillLive(context: RecordingContext, { streamId, startedAt }: Recording): Promise<boolean> {
+  const askedMs = context.clock.now();
+  const state = await context.streams.find(streamId);
+  if (!state?.live || context.clock.now() - askedMs > PROMPT_MS) return false;
+  return Math.abs(state.startedAt.getTime() - startedAt.getTime()) <= SAME_START_MS;
 }

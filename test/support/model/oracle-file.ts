@@ -139,8 +139,8 @@ function judgeReport(
 }
 
 /** Another encoder made one that nothing but its time tells from it, and that stands in its place. */
-function hasTwin(lost: TrueSegment, shown: readonly TrueSegment[]): boolean {
-  return shown.some((one) => one.key === lost.key && one.first90k === lost.first90k);
+export function hasTwin(lost: TrueSegment | undefined, shown: readonly TrueSegment[]): boolean {
+  return shown.some((one) => one.key === lost?.key && one.first90k === lost.first90k);
 }
 
 /** Segments of the same session are shown on both sides of it. */

@@ -8,7 +8,7 @@ import { computeReport } from '../../../lib/recordings/report.ts';
 import { type LedgerSegment, SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
 import { findUnclaimed } from '../../../lib/recordings/unclaimed.ts';
 import type { Bench } from './bench.ts';
-import { judgeFile, judgeLedger, stagedBytes } from './oracle-file.ts';
+import { hasTwin, judgeFile, judgeLedger, stagedBytes } from './oracle-file.ts';
 import type { TrueSegment } from './script.ts';
 import { readMovie } from './synthetic-media.ts';
 import { markOf } from './synthetic-segment.ts';
@@ -64,7 +64,7 @@ export async function judge(world: World, bench: Bench, phase: Phase): Promise<D
   }
   await judgeRows(bench, say);
   judgeTogether(world, truth, results, phase, say);
-  judgeVersions(world, recordings, say);
+  judgeVersions(world, truth, recordings, say);
   if (phase === 'cleaned') await judgeCleaned(world, recordings, say);
   return differences;
 }
@@ -95,8 +95,10 @@ function judgeTogether(
   if (phase === 'finished') {
     for (const id of truth.mustHave) if (!shownIn.has(id)) say(`segment ${id} is lost`);
     const isSaid = results.length === 0 || results.some(({ complete }) => !complete);
+    const shown = results.flatMap((result) => result.shown);
     for (const id of truth.present)
-      if (!shownIn.has(id) && !isSaid) say(`segment ${id} is nobody's, and no report says so`);
+      if (!shownIn.has(id) && !isSaid && !hasTwin(truth.byId.get(id), shown))
+        say(`segment ${id} is nobody's, and no report says so`);
     for (const { recording, rows } of results) {
       for (const row of rows) {
         if (row.state !== 'captured' && row.state !== 'late') continue;
@@ -139,13 +141,20 @@ function mayMeet(world: World, truth: Truth, earlier: number, later: number): bo
 }
 
 /** A key is written by its recording alone, and no version loses what an earlier one had. */
-function judgeVersions(world: World, recordings: readonly Recording[], say: (text: string) => void): void {
+function judgeVersions(
+  world: World,
+  truth: Truth,
+  recordings: readonly Recording[],
+  say: (text: string) => void,
+): void {
   for (const [key, versions] of Map.groupBy(world.files, (file) => file.key)) {
     if (!recordings.some((recording) => recording.objectKey === key)) say(`${key} is written and is nobody's`);
     let before = new Set<string>();
     for (const { bytes } of versions) {
       const ids = new Set(readMovie(bytes).map((frame) => frame.id));
-      for (const id of before) if (!ids.has(id)) say(`a later version of ${key} has lost segment ${id}`);
+      const now = [...ids].flatMap((id) => truth.byId.get(id) ?? []);
+      for (const id of before)
+        if (!ids.has(id) && !hasTwin(truth.byId.get(id), now)) say(`a later version of ${key} has lost segment ${id}`);
       before = ids;
     }
   }

@@ -406,6 +406,8 @@ describe('with two recordings of a key', () => {
   it('that both ended, one in the second of the newer’s end that fits in front of the older is the newer’s', () => {
     const older = recording('A', 0, 8, { lastNumber: 1, lastEndDts90k: 126_000 + 2 * 180_000, near: [had(1)] });
     expect(assign(segment(22.5, 0), [older, recording('B', 20, 22)])).toBe('B');
+    const has = recording('B', 20, 22, { lastNumber: 0, lastEndDts90k: 306_000, near: [had(0, 126_000, sameKey)] });
+    expect(assign(segment(22.5, 0), [recording('A', 0, 8), has])).toBe('after-end');
   });
 
   it('that both ended, a stray object is left out', () => {
