@@ -84,7 +84,10 @@ function fitBetween<R extends OrderRow>(
   return { lateMs: entry.row.modifiedAtMs - due, time: timeFit(before, entry, after, step) };
 }
 
-/** It has the next number of the running epoch, in time, and timestamps that do not contradict: only where they touch is it another's. */
+/**
+ * It has the next number of the running epoch, in time, and timestamps that do not contradict: it is another one's only
+ * where they touch there.
+ */
 export function goesOn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
   const last = epoch.entries.at(-1);
   if (last === undefined || entry.number <= last.number || !isAdjacent(last, entry, step)) return false;

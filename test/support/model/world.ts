@@ -19,7 +19,7 @@ import { simulateMedia, simulateStore, simulateStreamService } from './backends.
 import type { Bench } from './bench.ts';
 import type { Invocation } from './invocation.ts';
 import { MemoryStore, type StoredObject } from './memory-store.ts';
-import { type Host, MOST_SKEW_MS, type Schedule } from './schedule.ts';
+import type { Host, Schedule } from './schedule.ts';
 import { type MakeSegment, type Script, type ScriptEvent, START_MS, STREAM_KEY, writeScript } from './script.ts';
 import { LockAwareRunner, simulateDatabase } from './simulated-database.ts';
 import { SimulatedQueues } from './simulated-queues.ts';
@@ -145,8 +145,8 @@ export class World {
           (noted) => noted.streamId === one.streamId && noted.event === event && noted.occurredAt.getTime() === told,
         );
         if (!row) heard.delete(number);
-        // On the clock of the host that heard it.
-        else heard.set(number, Math.max(heard.get(number) ?? 0, row.receivedAt.getTime() - MOST_SKEW_MS));
+        // On the database's clock, which is the world's.
+        else heard.set(number, Math.max(heard.get(number) ?? 0, row.receivedAt.getTime()));
       }
     }
   }
