@@ -122,7 +122,7 @@ function timeFit<R extends OrderRow>(
 }
 
 /** Do the timestamps of two segments differ by about what their numbers say? */
-function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): Fit['time'] {
+export function suitsDistance<R extends OrderRow>(near: Entry<R>, entry: Entry<R>, step: number): Fit['time'] {
   if (near.row.firstDts90k === null || entry.row.firstDts90k === null) return 'unknown';
   const stepTicks = Math.max(nominalMs(entry.row), nominalMs(near.row)) * 90;
   const expected = ((entry.number - near.number) / step) * stepTicks;

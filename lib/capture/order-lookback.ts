@@ -9,7 +9,7 @@
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
 import { type Entry, type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
-import { costIn, timeFitIn } from './order-fit.ts';
+import { costIn, suitsDistance, timeFitIn } from './order-fit.ts';
 
 /** A restarted encoder's segments overtake each other by at most this much. */
 const AROUND_RESTART_MS = 5000;
@@ -75,7 +75,9 @@ function splitAtPause<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, s
   if (before === undefined || next === undefined || !continues(last.row, next.row)) return;
   const steps = (next.number - before.number) / step;
   const pauseMs = next.row.modifiedAtMs - before.row.modifiedAtMs - steps * nominalMs(next.row);
-  const jumps = isAdjacent(before, next, step) && before.row.endDts90k !== null && !continues(before.row, next.row);
+  // One that was cut off ends too early to touch the next, which begins where its number says all the same.
+  const isHole = !continues(before.row, next.row) && suitsDistance(before, next, step) !== 'plausible';
+  const jumps = isAdjacent(before, next, step) && before.row.endDts90k !== null && isHole;
   if (!jumps && (pauseMs < PAUSE_MS || !wentOn(previous, epoch.lastAtMs, step))) return;
   for (const entry of previous.entries.splice(at)) insert(epoch, entry);
 }

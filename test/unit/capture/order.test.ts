@@ -273,6 +273,12 @@ describe('an encoder that restarts', () => {
     expect(order.gaps).toMatchObject([{ epoch: 0, from: 5, to: 5, missing: 1 }]);
   });
 
+  it('at the same timestamps, behind a run in which one was cut off, takes nothing of that one’s', () => {
+    const cut = { ...row({ number: 1, at: 4 }), endDts90k: 396_000, durationMs: 1000 };
+    const first = [row({ number: 0, at: 2 }), cut, ...rows(2, 4, 6)];
+    expect(ids([...first, ...rows(0, 1, 18, { take: 'b' })])).toBe(`${listing('a', 0, 0, 4)} ${listing('b', 1, 0, 1)}`);
+  });
+
   it('and goes on after a pause, with its next number, though an older run might have had it as well', () => {
     const restarted = rows(0, 2, 14, { take: 'b' });
     const behind = rows(3, 4, 22, { take: 'b' }).map((one) => ({
