@@ -84,7 +84,7 @@ export function fitOf(segment: SegmentObject, { near = [], lastNumber }: Capture
     return asFit(touchedBehind.length > 0 ? 'fills' : 'touches', [...touchedBefore, ...lineBefore]);
   if (lineBefore.length > 0) return asFit('in-line', lineBefore);
   if (touchedBehind.length + line.length > 0) return asFit('precedes', [...touchedBehind, ...line]);
-  const anew = before.filter((one) => (one.number ?? 0) > (segment.number ?? 0));
+  const anew = before.filter((one) => (one.number ?? 0) >= (segment.number ?? 0));
   return anew.length > 0 && begins.length === 0 ? asFit('goes-on', anew) : asFit('foreign', []);
 }
 

@@ -397,6 +397,13 @@ describe('with two recordings of a key', () => {
     expect(assign(segment(68, 0, 1_197_000), [older, running])).toBe('B');
   });
 
+  it('that ended, an encoder that restarts after a single segment goes on with it under the same name', () => {
+    const far = 900_000_000;
+    const ended = recording('A', 0, 20, { lastNumber: 0, lastEndDts90k: far + 180_000, near: [had(0, far, sameKey)] });
+    expect(assign(segment(30, 0, far + 180_000), [ended])).toBe('A');
+    expect(assign(segment(30, 0, far + 900_000), [ended])).toBe('after-end');
+  });
+
   it('that overlap, a first segment that seems to be there sooner than made is the newer’s as far as clocks may differ', () => {
     const older = recording('A', 0, null, { lastNumber: 0, near: [had(0, 900_000_000, sameKey)] });
     expect(assign(segment(17.1, 0), [older, recording('B', 20, null)], { clockSlackMs: 10_000 })).toBe('B');
