@@ -14,6 +14,8 @@ import { type KeptLog, keepLog } from './log.ts';
 import type { Harness } from './service-harness.ts';
 
 const MANY_MESSAGES = 100;
+/** The service's clock is moved on between two messages; the back ends' is not, and they may need a moment. */
+const REST_WITHIN_MS = 15_000;
 /** Longer than the pauses before the next attempts, while there are few of them. */
 const PAUSE_MS = 45_000;
 
@@ -60,11 +62,14 @@ export function serviceWith(
     attempt,
     monitor: async () => {
       harness.queues.messages = [];
+      const startedAt = performance.now();
       await tick(context);
       for (let count = 0; harness.queues.messages.length > 0; count += 1) {
         const message = harness.queues.messages.shift();
+        const isLong = count >= MANY_MESSAGES && performance.now() - startedAt > REST_WITHIN_MS;
         // With the cause still there, attempts would follow each other until RETRY_FOR is over.
-        if (!message || count >= MANY_MESSAGES) throw new Error('the recordings do not come to rest');
+        if (!message || isLong)
+          throw new Error(`the recordings do not come to rest; the log ends with ${log.text().slice(-4000)}`);
         aheadMs += message.delaySeconds * 1000;
         if (message.kind === 'sweep') await sweepRecording(context, message.recordingId);
         else await advanceRecording(context, message.recordingId, () => 60_000);
