@@ -174,7 +174,7 @@ async function store(
       probe,
     },
     verdict.probe ? 'captured' : 'rejected',
-    { candidates },
+    candidates,
     nowOf(context),
   );
 }

@@ -55,14 +55,16 @@ export async function resolveLostStart(
   };
 }
 
-/** Asks again for the start of a recording that nobody could say anything of, now that the store answers. */
-export async function learnLostStart(context: RecordingContext, recording: Recording): Promise<void> {
+/** The recording with its start, which is asked for again where nobody could say anything of it when its end came. */
+export async function withLostStart(context: RecordingContext, recording: Recording): Promise<Recording> {
   const { id, streamId, streamKey, endedAt } = recording;
-  if (!recording.facts.isStartUnknown || recording.startSource !== 'ended-event' || !endedAt) return;
+  if (!recording.facts.isStartUnknown || recording.startSource !== 'ended-event' || !endedAt) return recording;
   const all = await context.recordings.findByStreams([streamId]);
   const others = all.filter((one) => one.id !== id);
   const start = await resolveLostStart(context, { streamId, streamKey, occurredAt: endedAt }, others);
-  if (!start.isUnknown) await context.recordings.learnStart(id, start.startedAt, nowOf(context));
+  if (start.isUnknown) return recording;
+  await context.recordings.learnStart(id, start.startedAt, nowOf(context));
+  return (await context.recordings.find(id)) ?? recording;
 }
 
 /** Times of the segments in the bucket that no recording has, or only one that began after them. */

@@ -19,25 +19,25 @@ export const utc = (parameter: string): string => `(${parameter}::timestamptz AT
 
 export const LIVE_STATES = `status IN ('recording', 'processing')`;
 
-/** Statements that answer with recordings, or that change one. */
-export class RecordingRows {
-  readonly #db: Queryable;
+/** What a repository over them is made of: statements that answer with recordings, or that change one. */
+export abstract class RecordingRows {
+  protected readonly db: Queryable;
 
   constructor(db: Queryable) {
-    this.#db = db;
+    this.db = db;
   }
 
-  async one(text: string, values: unknown[]): Promise<Recording | null> {
+  protected async one(text: string, values: unknown[]): Promise<Recording | null> {
     return (await this.many(text, values))[0] ?? null;
   }
 
-  async many(text: string, values: unknown[]): Promise<Recording[]> {
+  protected async many(text: string, values: unknown[]): Promise<Recording[]> {
     // The columns are aliased to the fields of Recording; the database is the only place that knows them.
-    return (await this.#db.query<Recording & Record<string, unknown>>(text, values)).rows;
+    return (await this.db.query<Recording & Record<string, unknown>>(text, values)).rows;
   }
 
   /** True where it was one row: the state that the write leaves was that of the row. */
-  async changed(text: string, values: unknown[]): Promise<boolean> {
-    return (await this.#db.query(text, values)).rowCount === 1;
+  protected async changed(text: string, values: unknown[]): Promise<boolean> {
+    return (await this.db.query(text, values)).rowCount === 1;
   }
 }

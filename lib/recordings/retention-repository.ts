@@ -1,20 +1,11 @@
 /** Recordings of which something is removed: they themselves when they expire, or only what was staged. In plain SQL. */
-import type { Queryable } from '../platform/database.ts';
 import type { Recording } from './recording.ts';
 import { COLUMNS, RecordingRows, utc } from './recording-rows.ts';
 
-export class RetentionRepository {
-  readonly #db: Queryable;
-  readonly #rows: RecordingRows;
-
-  constructor(db: Queryable) {
-    this.#db = db;
-    this.#rows = new RecordingRows(db);
-  }
-
+export class RetentionRepository extends RecordingRows {
   /** Finished recordings, completed or failed, that ended before a time. */
   async findExpired(before: Date, limit: number): Promise<Recording[]> {
-    return this.#rows.many(
+    return this.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')} ORDER BY completed_at LIMIT $2`,
       [before, limit],
@@ -23,7 +14,7 @@ export class RetentionRepository {
 
   /** How many those are, and how large their files. */
   async countExpired(before: Date): Promise<{ count: number; bytes: number }> {
-    const { rows } = await this.#db.query<{ count: number; bytes: number }>(
+    const { rows } = await this.db.query<{ count: number; bytes: number }>(
       `SELECT count(*)::int AS count, coalesce(sum(file_size), 0)::bigint AS bytes FROM recordings
         WHERE status IN ('completed', 'failed') AND completed_at <= ${utc('$1')}`,
       [before],
@@ -33,12 +24,12 @@ export class RetentionRepository {
 
   /** Deletes a finished recording's row and all that hangs on it. False where it is not finished (any more). */
   async remove(id: string): Promise<boolean> {
-    return this.#rows.changed(`DELETE FROM recordings WHERE id = $1 AND status IN ('completed', 'failed')`, [id]);
+    return this.changed(`DELETE FROM recordings WHERE id = $1 AND status IN ('completed', 'failed')`, [id]);
   }
 
   /** Finished recordings whose staging nobody needs any more. */
   async findStagingToRemove(completedBefore: Date, limit: number): Promise<Recording[]> {
-    return this.#rows.many(
+    return this.many(
       `SELECT ${COLUMNS} FROM recordings
         WHERE status = 'completed' AND staging_removed_at IS NULL AND completed_at <= ${utc('$1')}
         ORDER BY completed_at LIMIT $2`,
@@ -47,7 +38,7 @@ export class RetentionRepository {
   }
 
   async markStagingRemoved(id: string, now: Date): Promise<boolean> {
-    return this.#rows.changed(`UPDATE recordings SET staging_removed_at = $2 WHERE id = $1 AND status = 'completed'`, [
+    return this.changed(`UPDATE recordings SET staging_removed_at = $2 WHERE id = $1 AND status = 'completed'`, [
       id,
       now,
     ]);

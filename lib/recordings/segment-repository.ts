@@ -4,6 +4,7 @@
  */
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { Queryable } from '../platform/database.ts';
+import type { Recording } from './recording.ts';
 
 export type SegmentState = 'captured' | 'missing' | 'rejected' | 'late';
 
@@ -59,10 +60,8 @@ export interface AddedSegment {
   readonly leased: boolean;
 }
 
-/** What was known when it was judged whose a segment is: the recordings of its stream key that may take segments. */
-export interface JudgedBy {
-  readonly candidates: ReadonlyArray<{ readonly id: string; readonly endHeardAt: Date | null }>;
-}
+/** A recording of the stream key that may take segments, as it was when it was judged whose a segment is. */
+export type JudgedRecording = Pick<Recording, 'id' | 'endHeardAt'>;
 
 /** A source object that a ledger has. */
 export interface KnownSource {
@@ -167,7 +166,7 @@ export class SegmentRepository {
   async add(
     entry: SegmentEntry,
     verdict: 'captured' | 'rejected',
-    judged: JudgedBy,
+    candidates: readonly JudgedRecording[],
     now: Date,
   ): Promise<AddedSegment | 'known' | 'stale'> {
     const result = await this.#db.query<(AddedSegment | { id: null }) & Record<string, unknown>>(
@@ -211,8 +210,8 @@ export class SegmentRepository {
         entry.probe === null ? null : JSON.stringify(entry.probe),
         verdict,
         now,
-        judged.candidates.map(({ id }) => id),
-        judged.candidates.find(({ id }) => id === entry.recordingId)?.endHeardAt ?? null,
+        candidates.map(({ id }) => id),
+        candidates.find(({ id }) => id === entry.recordingId)?.endHeardAt ?? null,
       ],
     );
     const [row] = result.rows;

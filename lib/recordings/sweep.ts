@@ -7,7 +7,7 @@ import type { ListedObject } from '../storage/object-store.ts';
 import { captureAll } from './capture-all.ts';
 import { findCandidates } from './capture-notified.ts';
 import type { RecordingContext } from './context.ts';
-import { learnLostStart } from './lost-start.ts';
+import { withLostStart } from './lost-start.ts';
 import { waitForMissing } from './missing-segments.ts';
 import { readNewestPlaylist } from './read-playlist.ts';
 import { capturesSinceMs, type PlaylistState, type Recording } from './recording.ts';
@@ -28,28 +28,27 @@ const MOST_LOOKS = 3;
  * @throws {StorageUnavailable} {StorageAccessDenied} {BucketMissing} {DatabaseUnavailable}
  */
 export async function sweepRecording(context: RecordingContext, recordingId: string): Promise<SweepResult> {
-  for (let looks = 1; ; looks += 1) {
+  for (let looks = 1; looks <= MOST_LOOKS; looks += 1) {
     const result = await sweepOnce(context, recordingId);
-    if (!result.isStale) return result;
-    // Recordings of one key that begin and end faster than this looks: the next sweep sees them.
-    if (looks === MOST_LOOKS) return { ...result, awaited: result.awaited + 1 };
+    if (result) return result;
   }
+  // Recordings of one key that begin and end faster than this looks: the next sweep sees them.
+  return { captured: 0, awaited: 1, playlist: null };
 }
 
-async function sweepOnce(
-  context: RecordingContext,
-  recordingId: string,
-): Promise<SweepResult & { readonly isStale: boolean }> {
-  const recording = await findWithStart(context, recordingId);
-  if (!recording) return { captured: 0, awaited: 0, playlist: null, isStale: false };
+/** Null where the recordings of its key are not those any more that segments were judged by. */
+async function sweepOnce(context: RecordingContext, recordingId: string): Promise<SweepResult | null> {
+  const found = await context.recordings.find(recordingId);
+  if (!found) return { captured: 0, awaited: 0, playlist: null };
+  const recording = await withLostStart(context, found);
   const candidates = await findCandidates(context, recording.streamKey);
   if (!candidates.some((candidate) => candidate.id === recordingId))
-    return { captured: 0, awaited: 0, playlist: recording.playlist, isStale: false };
+    return { captured: 0, awaited: 0, playlist: recording.playlist };
 
   const listing = await listStream(context, recording);
   const keys = listing.unknown.map((object) => object.key);
   const { captured, unclaimed, isStale } = await captureAll(context, candidates, keys);
-  if (isStale) return { captured, awaited: 0, playlist: recording.playlist, isStale };
+  if (isStale) return null;
   // What nobody takes may be the rest of the broadcast that ended last.
   if (candidates.at(-1)?.id === recordingId)
     await noteUnclaimed(
@@ -60,14 +59,7 @@ async function sweepOnce(
   // After the segments: a playlist read later than the listing can name segments that the listing did not have.
   const playlist = await readNewestPlaylist(context, recording, listing.playlists);
   const awaited = await waitForMissing(context, recording, candidates, playlist, listing.settled);
-  return { captured, awaited, playlist: playlist?.state ?? recording.playlist, isStale };
-}
-
-async function findWithStart(context: RecordingContext, recordingId: string): Promise<Recording | null> {
-  const recording = await context.recordings.find(recordingId);
-  if (!recording?.facts.isStartUnknown) return recording;
-  await learnLostStart(context, recording);
-  return context.recordings.find(recordingId);
+  return { captured, awaited, playlist: playlist?.state ?? recording.playlist };
 }
 
 interface Listing {

@@ -27,11 +27,11 @@ const written = (recordingId: string, modifiedAt: Date) => ({
   probe: null,
 });
 
-type Candidates = Parameters<SegmentRepository['add']>[2]['candidates'];
+type Candidates = Parameters<SegmentRepository['add']>[2];
 
 async function addTo(recordingId: string, modifiedAt: Date, candidates: Candidates): Promise<string> {
   const { segments } = harness.context;
-  const added = await segments.add(written(recordingId, modifiedAt), 'captured', { candidates }, new Date());
+  const added = await segments.add(written(recordingId, modifiedAt), 'captured', candidates, new Date());
   return typeof added === 'string' ? added : added.state;
 }
 
