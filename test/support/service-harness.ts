@@ -21,6 +21,7 @@ import type { StreamService } from '../../lib/services/stream-service.ts';
 import { createS3Client, type ObjectStore, S3ObjectStore } from '../../lib/storage/object-store.ts';
 import { startPostgres } from '../../localstack/postgres.ts';
 import { DEFAULT_CREDENTIALS, startS3 } from '../../localstack/s3.ts';
+import { alteredStore } from './altered-store.ts';
 
 export type QueuedMessage = {
   readonly kind: 'sweep' | 'advance';
@@ -151,18 +152,12 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
 
 /** The store as a host with that clock sees it: how far the store's is ahead of its own is another figure. */
 function storeSeenBy(store: ObjectStore, clock: Pick<Clock, 'now'>): ObjectStore {
-  return new Proxy(store, {
-    get: (target, name: keyof ObjectStore) =>
-      name !== 'get'
-        ? Reflect.get(target, name).bind(target)
-        : async (...asked: Parameters<ObjectStore['get']>) => {
-            const fetched = await target.get(...asked);
-            const { clockOffsetMs } = fetched;
-            return {
-              ...fetched,
-              clockOffsetMs: clockOffsetMs === null ? null : clockOffsetMs - (clock.now() - Date.now()),
-            };
-          },
+  return alteredStore(store, {
+    get: async (...asked) => {
+      const fetched = await store.get(...asked);
+      const { clockOffsetMs } = fetched;
+      return { ...fetched, clockOffsetMs: clockOffsetMs === null ? null : clockOffsetMs - (clock.now() - Date.now()) };
+    },
   });
 }
 

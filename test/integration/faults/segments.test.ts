@@ -1,7 +1,9 @@
 /** Segments as damaged as they come: what can be had of them is recorded, the rest is named, and no recording fails. */
+
 import { readFile } from 'node:fs/promises';
 import { reportRecording } from '../../../lib/recordings/report.ts';
 import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls, packets, referenceRemux } from '../../support/media/index.ts';
 import { download, expectExact, type LiveRecording, put, startRecording } from '../../support/recorded.ts';
@@ -74,9 +76,7 @@ it('one that is too large to look at is left out with the reason, unread, and fo
     // As large as memory allows would take this test too long: what counts is a limit and a larger object.
     return harness.store.get(bucket, key, timeoutMs, memory, maxBytes && 1_000_000);
   };
-  const store = new Proxy(harness.store, {
-    get: (target, name) => (name === 'get' ? get : Reflect.get(target, name).bind(target)),
-  });
+  const store = alteredStore(harness.store, { get });
   const service = serviceWith(harness, {}, { store });
   const recording = await recordWith(service, Buffer.alloc(1_000_001));
   await service.monitor();

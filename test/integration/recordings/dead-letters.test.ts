@@ -2,6 +2,7 @@
  * Dead letters on a real SQS server: messages whose function failed on every delivery are worked off, each once, and
  * none of them is an end.
  */
+
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent } from 'aws-lambda';
 import { drainWith } from '../../../functions/dead-letters.ts';
@@ -20,6 +21,7 @@ import {
 } from '../../../localstack/queues.ts';
 import { toS3Event } from '../../../localstack/s3-event.ts';
 import { type RunningSqs, startSqs } from '../../../localstack/sqs.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { expectExact, type LiveRecording, put, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
@@ -148,9 +150,7 @@ describe('a dead notification of segments', () => {
     let away = true;
     const list: typeof harness.store.list = (...args) =>
       away ? Promise.reject(new StorageUnavailable('away')) : harness.store.list(...args);
-    const store = new Proxy(harness.store, {
-      get: (target, name) => (name === 'list' ? list : Reflect.get(target, name).bind(target)),
-    });
+    const store = alteredStore(harness.store, { list });
     sqs.send(SEGMENTS_QUEUE, created(key));
     start(dies, () => harness.variant({}, { store }));
     await drainedCount(1);

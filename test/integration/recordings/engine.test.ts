@@ -1,5 +1,7 @@
 /** Recordings that are longer than a part, rolled while live, finished with tail and head: on the embedded store. */
+
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import {
   expectExact,
@@ -42,10 +44,10 @@ describe('a finished file', () => {
           return joined;
         },
       },
-      store: new Proxy(harness.store, {
-        get: (target, name) => {
-          if (name === 'putFile') written.push('the stale worker’s file');
-          return Reflect.get(target, name).bind(target);
+      store: alteredStore(harness.store, {
+        putFile: (...args) => {
+          written.push('the stale worker’s file');
+          return harness.store.putFile(...args);
         },
       }),
     };
@@ -95,15 +97,12 @@ describe('a recording longer than a part', () => {
     const { id } = await recordingOf(harness, stream.streamId);
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
-    const store = new Proxy(harness.store, {
-      get: (target, name) =>
-        name === 'put'
-          ? async (...args: Parameters<typeof target.put>) => {
-              arrive();
-              await gate;
-              return target.put(...args);
-            }
-          : Reflect.get(target, name).bind(target),
+    const store = alteredStore(harness.store, {
+      put: async (...args) => {
+        arrive();
+        await gate;
+        return harness.store.put(...args);
+      },
     });
     const stale = advanceRecording({ ...harness.context, store }, id, () => 60_000);
     await arrived;

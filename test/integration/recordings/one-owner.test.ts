@@ -2,7 +2,7 @@
 
 import type { SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
-import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { newStream, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
@@ -77,16 +77,13 @@ describe('one write of an object', () => {
       'video/mp2t',
     );
     let gets = 0;
-    const store = new Proxy(harness.store, {
-      get: (target, name: keyof ObjectStore) =>
-        name !== 'get'
-          ? target[name].bind(target)
-          : async (...asked: Parameters<ObjectStore['get']>) => {
-              const answer = await target.get(...asked);
-              gets += 1;
-              if (gets === 1) await harness.tell('stream.started', { ...other, streamKey: stream.streamKey });
-              return answer;
-            },
+    const store = alteredStore(harness.store, {
+      get: async (...asked) => {
+        const answer = await harness.store.get(...asked);
+        gets += 1;
+        if (gets === 1) await harness.tell('stream.started', { ...other, streamKey: stream.streamKey });
+        return answer;
+      },
     });
     await sweepRecording(harness.variant({}, { store }), id);
     expect(gets).toBe(2);

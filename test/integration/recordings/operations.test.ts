@@ -1,10 +1,12 @@
 /** Retention, the greatest length of a recording, and metrics, on the embedded back ends. */
+
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../../lib/platform/clock.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
 import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { newStream, type StreamIds, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
@@ -75,15 +77,10 @@ describe('retention', () => {
   it('goes on with the others where one cannot be deleted', async () => {
     const [stuck, other] = [await record(), await record()];
     const real = harness.context.store;
-    const store = new Proxy(real, {
-      get: (target, name) => {
-        if (name === 'remove')
-          return async (bucket: string, keys: readonly string[]) => {
-            if (keys.includes(`${stuck.streamKey}.mp4`)) throw new Error('the object is locked');
-            return real.remove(bucket, keys);
-          };
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
+    const store = alteredStore(real, {
+      remove: async (bucket, keys) => {
+        if (keys.includes(`${stuck.streamKey}.mp4`)) throw new Error('the object is locked');
+        return real.remove(bucket, keys);
       },
     });
     const days = later(8, {});

@@ -2,12 +2,14 @@
  * A server that goes on with its numbers and its playlist when a publisher comes back, as nginx-rtmp does: the playlist
  * names segments of two broadcasts. Neither waits for the other's, nor fetches them again and again.
  */
+
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
 import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { comparePackets, type Hls, makeHls, packets, referenceRemux } from '../../support/media/index.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
@@ -40,14 +42,11 @@ async function upload(streamKey: string, files: readonly string[], from: number)
 
 /** The store, with a list of what was fetched of the live bucket. */
 function counting(store: ObjectStore, fetched: string[]): ObjectStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      return (...args: unknown[]) => {
-        if (name === 'get' && args[0] === 'live-segments') fetched.push(basename(String(args[1])));
-        return value.apply(target, args);
-      };
+  return alteredStore(store, {
+    get: (...asked) => {
+      const [bucket, key] = asked;
+      if (bucket === 'live-segments') fetched.push(basename(key));
+      return store.get(...asked);
     },
   });
 }
