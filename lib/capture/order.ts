@@ -40,6 +40,8 @@ export interface SegmentOrder<R extends OrderRow = OrderRow> {
   readonly ordered: OrderedSegment<R>[];
   /** Not committed, but they belong before something that is: the file must be made anew to have them. */
   readonly late: OrderedSegment<R>[];
+  /** True if committed rows would stand in another order by what came later: the file has to be made anew to have it. */
+  readonly isMisplaced: boolean;
   /** Rows that say nothing new: the same object twice, or media that was uploaded again. */
   readonly duplicates: {
     readonly row: R;
@@ -73,12 +75,13 @@ export function orderSegments<R extends OrderRow>(
   const { epochs, replaced } = splitEpochs(placed, step);
   for (const { row, by } of replaced) duplicates.push({ row, keptId: by.id, reason: 'replaced' });
   const all = flatten(epochs);
-  const { ordered, late } = splitLate(all, frontier);
+  const { ordered, late, isMisplaced } = splitLate(all, frontier);
   const gaps = gapsBetween(ordered, step);
   const behindGap = new Set(gaps.map((gap) => gap.beforeId));
   return {
     ordered: ordered.map((segment) => (behindGap.has(segment.row.id) ? { ...segment, afterGap: true } : segment)),
     late,
+    isMisplaced,
     duplicates,
     gaps: [...gaps, ...gapAtEnd(ordered, listed)],
   };
@@ -116,18 +119,18 @@ function flatten<R extends OrderRow>(epochs: readonly Epoch<R>[]): OrderedSegmen
 function splitLate<R extends OrderRow>(
   all: readonly OrderedSegment<R>[],
   frontier: Frontier | undefined,
-): Pick<SegmentOrder<R>, 'ordered' | 'late'> {
+): Pick<SegmentOrder<R>, 'ordered' | 'late' | 'isMisplaced'> {
   const lastCommitted = all.findLastIndex(({ row }) => isCommitted(row));
   const isBehind = (segment: OrderedSegment<R>, index: number): boolean =>
     index < lastCommitted ||
     (frontier !== undefined &&
       (segment.epoch < frontier.epoch || (segment.epoch === frontier.epoch && segment.number < frontier.number)));
-  const committed = all
-    .filter(({ row }) => isCommitted(row))
-    .sort((a, b) => (a.row.position ?? 0) - (b.row.position ?? 0));
+  const anew = all.filter(({ row }) => isCommitted(row));
+  const committed = anew.toSorted((a, b) => (a.row.position ?? 0) - (b.row.position ?? 0));
+  const isMisplaced = committed.some((segment, index) => segment !== anew[index]);
   const late = all.filter((segment, index) => !isCommitted(segment.row) && isBehind(segment, index));
   const next = all.filter((segment, index) => !isCommitted(segment.row) && !isBehind(segment, index));
-  return { ordered: [...committed, ...next], late };
+  return { ordered: [...committed, ...next], late, isMisplaced };
 }
 
 function gapsBetween<R extends OrderRow>(ordered: readonly OrderedSegment<R>[], step: number): Gap[] {

@@ -16,6 +16,7 @@ import { GrowingHead, type StoredPart } from './growing-head.ts';
 import { fetchHeld, partsBehind } from './held-part.ts';
 import type { Recording } from './recording.ts';
 import { restartGeneration } from './remake.ts';
+import { restartIfMisplaced } from './reorder.ts';
 import { openUpload, rollNextPart } from './roll.ts';
 
 export type PartsOutcome =
@@ -62,6 +63,7 @@ async function rollTail(
       await restartGeneration(context, lease, `${rolled.plan.late.length} segments came after their place was written`);
       return again('late segments');
     }
+    if (await restartIfMisplaced(context, lease)) return again('another order');
     return { kind: 'rolled', repeated: rolled.plan.repeated.map((segment) => segment.id) };
   }
 }

@@ -45,6 +45,10 @@ export interface RecordingFacts {
   readonly unclaimed?: readonly UnclaimedObject[];
   /** Its start was lost, and when its end came there was nobody to ask. */
   readonly isStartUnknown?: boolean;
+  /** By what came later, places that are written may be wrong (reorder.ts). */
+  readonly isOrderDoubtful?: boolean;
+  /** How many segments there were when the file was made anew for that. */
+  readonly reorderedWith?: number;
 }
 
 export interface Recording {

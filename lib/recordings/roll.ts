@@ -23,6 +23,7 @@ import { MAX_PARTS, partBytes, smallestPartBytes } from './part-size.ts';
 import { orderLedger, type PlannedSegment } from './plan-file.ts';
 import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
 import { restartGeneration } from './remake.ts';
+import { noteDoubt } from './reorder.ts';
 import { withScratch } from './scratch.ts';
 import { fetchStaged } from './stage-runs.ts';
 
@@ -65,6 +66,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
   const wanted = partBytes(partNumber, context.config.PART_SIZE);
   const { rows } = await readOrderRows(context.segments, recording.id);
   const order = orderLedger(rows);
+  await noteDoubt(context, lease, recording, order);
   const gaps = last ? new Set<number>() : openGaps(rows, order.gaps, context.config, context.clock.now());
   // A container that wastes more than two thirds on its own packets asks for more segments to fill a part.
   for (let target = wanted; ; target *= 2) {

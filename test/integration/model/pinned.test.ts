@@ -198,6 +198,20 @@ describe('a schedule that showed a difference once', () => {
         { settings: { sameClock: true }, outages: [{ target: 'store', fromMs: 40_400, forMs: 26_200 }] },
       ),
     ],
+    [
+      'a part whose segments stand in another order by what comes after it',
+      schedule(
+        [
+          broadcast([session([segment()])], { pauseMs: 3400 }),
+          broadcast([session([segment({ lateMs: 7200 }), segment({ damage: 'html' }), segment()])], { pauseMs: 1400 }),
+          broadcast([session([segment({ lateMs: 3000 }), segment()]), session([segment()], { pauseMs: 11_600 })], {
+            pauseMs: 2200,
+            started: [31_400],
+          }),
+        ],
+        { seed: 152159651, settings: { reconnectWindowMs: 20_000, partSegments: 3 } },
+      ),
+    ],
   ])('%s', async (_title, one) => {
     expect((await playSchedule(bench, one)).differences).toEqual([]);
   });

@@ -499,11 +499,9 @@ describe('what is committed', () => {
 
   it('keeps its own order even where it would now be another', () => {
     const committed = [row({ number: 1, at: 4, position: 0 }), row({ number: 0, at: 2, position: 1 })];
-    expect(orderSegments([...committed, row({ number: 2, at: 6 })]).ordered.map(({ row: { id } }) => id)).toEqual([
-      'a1',
-      'a0',
-      'a2',
-    ]);
+    const order = orderSegments([...committed, row({ number: 2, at: 6 })]);
+    expect(order.ordered.map(({ row: { id } }) => id)).toEqual(['a1', 'a0', 'a2']);
+    expect(order.isMisplaced).toBe(true);
   });
 
   it('is told by a frontier where rows do not say it', () => {
@@ -515,6 +513,12 @@ describe('what is committed', () => {
 
 describe('no rows', () => {
   it('have an order too', () => {
-    expect(orderSegments([])).toEqual({ ordered: [], late: [], duplicates: [], gaps: [] });
+    expect(orderSegments([])).toEqual({
+      ordered: [],
+      late: [],
+      isMisplaced: false,
+      duplicates: [],
+      gaps: [],
+    });
   });
 });
