@@ -14,9 +14,10 @@ import type { FetchedObject } from '../storage/object-store.ts';
 import { SpareMemory } from '../storage/spare-memory.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { findOwner } from './find-owner.ts';
+import type { SegmentState } from './ledger-rows.ts';
 import type { Recording } from './recording.ts';
 import { reopenForLateSegment } from './remake.ts';
-import type { AddedSegment, SegmentState } from './segment-repository.ts';
+import type { AddedSegment } from './segment-repository.ts';
 
 /**
  * Ten seconds of 100 Mbit/s. One object of any size in the bucket must not take down the function that looks at it, and

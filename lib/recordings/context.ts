@@ -13,6 +13,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { LeaseRepository } from './lease-repository.ts';
 import type { MediaEngine } from './media-engine.ts';
 import { PartRepository } from './part-repository.ts';
+import { PlaceRepository } from './place-repository.ts';
 import { RecordingRepository } from './recording-repository.ts';
 import { RetentionRepository } from './retention-repository.ts';
 import { SegmentRepository } from './segment-repository.ts';
@@ -24,6 +25,7 @@ export interface RecordingContext {
   readonly leases: LeaseRepository;
   readonly retention: RetentionRepository;
   readonly segments: SegmentRepository;
+  readonly places: PlaceRepository;
   readonly parts: PartRepository;
   readonly store: ObjectStore;
   readonly queues: Queues;
@@ -44,12 +46,13 @@ export interface RecordingContext {
 /** The repositories on the pool, or on one transaction. */
 export function repositoriesOn(
   client: Queryable,
-): Pick<RecordingContext, 'recordings' | 'leases' | 'retention' | 'segments' | 'parts'> {
+): Pick<RecordingContext, 'recordings' | 'leases' | 'retention' | 'segments' | 'places' | 'parts'> {
   return {
     recordings: new RecordingRepository(client),
     leases: new LeaseRepository(client),
     retention: new RetentionRepository(client),
     segments: new SegmentRepository(client),
+    places: new PlaceRepository(client),
     parts: new PartRepository(client),
   };
 }

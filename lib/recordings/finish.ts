@@ -13,12 +13,12 @@ import { hashStreamKey } from '../platform/logging.ts';
 import type { Lease, WorkResult } from './advance.ts';
 import { nowOf, type RecordingContext, repositoriesOn } from './context.ts';
 import { NoSegments, VerificationFailed } from './errors.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 import { makeByParts } from './make-by-parts.ts';
 import { orderLedger, planLedgerRuns } from './plan-file.ts';
 import { decideReadiness } from './readiness.ts';
 import type { Recording, RecordingFacts } from './recording.ts';
 import { restartGeneration } from './remake.ts';
-import type { LedgerSegment } from './segment-repository.ts';
 import { makeByShortWay } from './short-way.ts';
 import { sweepRecording } from './sweep.ts';
 
@@ -61,7 +61,7 @@ export async function finishRecording(context: RecordingContext, lease: Lease): 
   const wait = await waitForSegments(context, lease);
   if (wait) return wait;
 
-  const { segments, openBytes } = await context.segments.totals(recording.id);
+  const { segments, openBytes } = await context.places.totals(recording.id);
   if (segments === 0) throw await noSegments(context, lease);
   const { parts } = await context.parts.totals(recording.id, recording.generation);
   context.logger.info({ recording_id: recording.id, parts }, `⚙️ Concatenating ${segments} segments…`);
@@ -163,13 +163,13 @@ async function complete(context: RecordingContext, lease: Lease, made: Completio
   const { id } = lease.recording;
   const { file } = made;
   await context.db.transaction(async (client) => {
-    const { leases, segments } = repositoriesOn(client);
+    const { leases, places } = repositoriesOn(client);
     await leases.lock(id, lease.token);
-    await segments.place(id, made.places, null);
-    await segments.markLeftOut(id, made.repeated, 'rejected', 'DUPLICATE: the same media is in the recording already');
+    await places.give(id, made.places, null);
+    await places.markLeftOut(id, made.repeated, 'rejected', 'DUPLICATE: the same media is in the recording already');
     // Throwing takes the places back with the transaction: the next try plans with the segment that came.
-    if ((await segments.countUnplaced(id)) > 0) throw new SegmentCameMeanwhile();
-    const totals = await segments.totals(id);
+    if ((await places.countUnplaced(id)) > 0) throw new SegmentCameMeanwhile();
+    const totals = await places.totals(id);
     await leases.complete(
       id,
       lease.token,

@@ -7,11 +7,11 @@ import type { Gap } from '../capture/order.ts';
 import { findCandidates } from './capture-notified.ts';
 import { captureSegment } from './capture-segment.ts';
 import { nowOf, type RecordingContext } from './context.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 import { readOrderRows } from './order-window.ts';
 import { orderLedger } from './plan-file.ts';
 import type { CurrentPlaylist } from './read-playlist.ts';
 import type { Recording } from './recording.ts';
-import type { LedgerSegment } from './segment-repository.ts';
 
 /** A hole of this many numbers is a numbering that jumped, not that many segments to ask for one by one. */
 const LARGEST_HOLE = 100;
@@ -33,7 +33,7 @@ export async function waitForMissing(
   playlist: CurrentPlaylist | null,
   settled: ReadonlySet<string>,
 ): Promise<number> {
-  const { rows, whole } = await readOrderRows(context.segments, recording.id);
+  const { rows, whole } = await readOrderRows(context.places, recording.id);
   const found = findWanted(rows, playlist);
   const held = whole
     ? new Set<string>()

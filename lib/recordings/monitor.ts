@@ -224,7 +224,7 @@ async function wakeUpDue(context: RecordingContext): Promise<void> {
   for (const recording of await context.recordings.findDue(nowOf(context), DUE_AT_ONCE)) {
     await wakeUp(recording.id, `poll:${recording.attempts}:${tickNumber}`);
   }
-  for (const recordingId of await context.segments.findRollable(context.config.PART_SIZE)) {
+  for (const recordingId of await context.places.findRollable(context.config.PART_SIZE)) {
     await wakeUp(recordingId, `poll-roll:${tickNumber}`);
   }
 }

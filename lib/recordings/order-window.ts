@@ -3,7 +3,8 @@
  * at for every part and every sweep; where what is new simply goes on behind what has its place, its last few minutes
  * say the same. Owns that judgement and reading the rows; the order itself is lib/capture/order.ts.
  */
-import type { LedgerSegment, SegmentRepository } from './segment-repository.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
+import type { PlaceRepository } from './place-repository.ts';
 
 export interface OrderRows {
   readonly rows: readonly LedgerSegment[];
@@ -20,16 +21,16 @@ const OVERTAKEN_MS = 30_000;
 
 /** The rows that tell where the open segments of a recording belong. */
 export async function readOrderRows(
-  segments: Pick<SegmentRepository, 'listOrderTail' | 'listForOrder'>,
+  places: Pick<PlaceRepository, 'listOrderTail' | 'listForOrder'>,
   recordingId: string,
 ): Promise<OrderRows> {
   for (const count of TAIL_SEGMENTS) {
-    const rows = await segments.listOrderTail(recordingId, count);
+    const rows = await places.listOrderTail(recordingId, count);
     const placed = rows.filter((row) => row.position !== null).length;
     if (placed < count) return { rows, whole: true };
     if (tailSuffices(rows)) return { rows, whole: false };
   }
-  return { rows: await segments.listForOrder(recordingId), whole: true };
+  return { rows: await places.listForOrder(recordingId), whole: true };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** From the ledger's rows to what the file will be: order, runs and holes. Pure; the rules are lib/capture's. */
 import { type OrderedSegment, orderSegments, type SegmentOrder } from '../capture/order.ts';
 import { planRuns, type Run, type RunSegment, type RunTail } from '../capture/runs.ts';
-import type { LedgerSegment } from './segment-repository.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 
 /** A ledger row as the order reads it. */
 export type OrderableSegment = ReturnType<typeof toOrderRow>;

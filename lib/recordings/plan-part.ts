@@ -4,8 +4,8 @@
  */
 import type { SegmentOrder } from '../capture/order.ts';
 import { planRuns, type RunTail } from '../capture/runs.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 import { type OrderableSegment, type PlannedSegment, planLedgerRuns } from './plan-file.ts';
-import type { LedgerSegment } from './segment-repository.ts';
 
 /** Consecutive segments of one run; `following` are segments of that run which a later part takes. */
 export interface PlannedSlice {

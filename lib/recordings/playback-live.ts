@@ -4,10 +4,10 @@
  */
 import type { Config } from '../platform/config.ts';
 import { readEngineState } from './engine-state.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 import { openGaps } from './missing-segments.ts';
 import { orderLedger, planLedgerRuns } from './plan-file.ts';
 import type { Recording } from './recording.ts';
-import type { LedgerSegment } from './segment-repository.ts';
 
 export interface PlayableSegment {
   readonly id: number;

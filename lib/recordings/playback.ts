@@ -57,7 +57,7 @@ export async function segmentsOf(context: RecordingContext, recording: Recording
   // What is waited for depends on the time as well: a second or two late does no harm.
   const state = `${await ledgerState(context.db, recording.id)}/${recording.status === 'recording' ? Math.floor(now / 2000) : ''}`;
   return remembered(context.db, 'playlist', recording.id, state, async () =>
-    playableSegments(recording, await context.segments.listForOrder(recording.id), context.config, now),
+    playableSegments(recording, await context.places.listForOrder(recording.id), context.config, now),
   );
 }
 

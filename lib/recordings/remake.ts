@@ -51,9 +51,9 @@ export async function retryRecording(context: RecordingContext, recordingId: str
 export async function restartGeneration(context: RecordingContext, lease: Lease, why: string): Promise<void> {
   const { id } = lease.recording;
   const before = await context.db.transaction(async (client) => {
-    const { leases, segments, parts } = repositoriesOn(client);
+    const { leases, places, parts } = repositoriesOn(client);
     const locked = await leases.lock(id, lease.token);
-    await segments.clearPlaces(id);
+    await places.clear(id);
     await parts.removeAll(id);
     await leases.restart(id, lease.token, nowOf(context));
     return locked;
@@ -75,10 +75,10 @@ export async function restartGeneration(context: RecordingContext, lease: Lease,
 
 async function reopen(context: RecordingContext, recordingId: string, from: 'failed' | 'late'): Promise<boolean> {
   return context.db.transaction(async (client) => {
-    const { recordings, segments, parts } = repositoriesOn(client);
+    const { recordings, places, parts } = repositoriesOn(client);
     const reopened = await recordings.reopen(recordingId, from, nowOf(context));
     if (!reopened) return false;
-    await segments.clearPlaces(recordingId);
+    await places.clear(recordingId);
     await parts.removeAll(recordingId);
     return true;
   });

@@ -26,10 +26,10 @@ export async function restartIfMisplaced(context: RecordingContext, lease: Lease
   const { id } = lease.recording;
   const facts = (await context.recordings.find(id))?.facts;
   if (!facts?.isOrderDoubtful) return false;
-  const { segments } = await context.segments.totals(id);
+  const { segments } = await context.places.totals(id);
   // Made anew with the same segments it would be the same.
   const isNew = segments > (facts.reorderedWith ?? 0);
-  const isWrong = isNew && orderLedger(await context.segments.listForOrder(id)).isMisplaced;
+  const isWrong = isNew && orderLedger(await context.places.listForOrder(id)).isMisplaced;
   if (isWrong) await restartGeneration(context, lease, 'later segments show that others belong elsewhere');
   // Dead before this, it looks once more.
   await context.leases.mergeFacts(id, lease.token, {

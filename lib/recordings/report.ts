@@ -9,11 +9,11 @@ import { numberInName } from '../capture/segment-name.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
 import type { RecordingContext } from './context.ts';
 import { RecordingNotFound } from './errors.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 import { type OrderableSegment, orderLedger, planLedgerRuns } from './plan-file.ts';
 import { remembered } from './playback-memory.ts';
 import { findFileHash, ledgerState } from './playback-repository.ts';
 import type { Recording, RecordingStatus, UnclaimedObject } from './recording.ts';
-import type { LedgerSegment } from './segment-repository.ts';
 import { findUnclaimed } from './unclaimed.ts';
 
 type ReportedRow = OrderableSegment & { readonly probe: SegmentProbe };

@@ -64,7 +64,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
   const partNumber = nextPartNumber((await context.parts.totals(recording.id, recording.generation)).last);
   if (partNumber > MAX_PARTS) throw new Error(`An upload has no part beyond ${MAX_PARTS}`);
   const wanted = partBytes(partNumber, context.config.PART_SIZE);
-  const { rows } = await readOrderRows(context.segments, recording.id);
+  const { rows } = await readOrderRows(context.places, recording.id);
   const order = orderLedger(rows);
   await noteDoubt(context, lease, recording, order);
   const gaps = last ? new Set<number>() : openGaps(rows, order.gaps, context.config, context.clock.now());
@@ -149,7 +149,7 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
     warnings: mergeWarnings(step.state?.warnings ?? [], rolled.warnings),
   };
   await context.db.transaction(async (client) => {
-    const { leases, segments, parts } = repositoriesOn(client);
+    const { leases, places, parts } = repositoriesOn(client);
     await leases.lock(recording.id, lease.token);
     if (stored)
       await parts.put(
@@ -158,12 +158,12 @@ async function storePart(context: RecordingContext, lease: Lease, step: RolledSt
         { partNumber, ...stored, size: rolled.media.length, sampleIndex: rolled.index },
         nowOf(context),
       );
-    const places = part.slices.flatMap((slice) =>
+    const given = part.slices.flatMap((slice) =>
       slice.segments.map((planned) => ({ id: planned.segment.id, run: slice.run })),
     );
-    await segments.place(
+    await places.give(
       recording.id,
-      places.map((place, index) => ({ ...place, position: part.firstPosition + index })),
+      given.map((place, index) => ({ ...place, position: part.firstPosition + index })),
       partNumber,
     );
     await leases.saveEngineState(recording.id, lease.token, next);

@@ -1,37 +1,10 @@
 /**
- * The ledger: rows of `recording_segments`, in plain SQL. A row says what became of one source object (its key and
- * ETag); whoever wants to know whether something was lost reads this table and nothing else.
+ * What capture writes into the ledger and asks of it, in plain SQL: segments as they are found, and those that should be
+ * there. Where they stand in the file is place-repository.ts.
  */
 import type { SegmentProbe } from '../capture/ts-probe.ts';
-import type { Queryable } from '../platform/database.ts';
+import { COLUMNS, LedgerRows, type LedgerSegment, type SegmentState } from './ledger-rows.ts';
 import type { Recording } from './recording.ts';
-
-export type SegmentState = 'captured' | 'missing' | 'rejected' | 'late';
-
-export interface LedgerSegment {
-  readonly id: number;
-  readonly recordingId: string;
-  readonly sourceKey: string;
-  readonly sourceEtag: string;
-  readonly modifiedAt: Date | null;
-  readonly nameNumber: number | null;
-  readonly playlistSequence: number | null;
-  readonly discontinuity: boolean;
-  readonly stagedKey: string | null;
-  readonly size: number;
-  readonly state: SegmentState;
-  readonly reason: string | null;
-  readonly firstDts90k: number | null;
-  readonly endDts90k: number | null;
-  readonly durationMs: number;
-  readonly probe: SegmentProbe | null;
-  readonly attempts: number;
-  readonly nextAttemptAt: Date | null;
-  readonly position: number | null;
-  readonly run: number | null;
-  readonly partNumber: number | null;
-  readonly capturedAt: Date;
-}
 
 /** What capture knows of a segment whose bytes it holds. */
 export interface SegmentEntry {
@@ -83,55 +56,15 @@ export function isSameWrite(known: KnownSource, object: { key: string; etag: str
   );
 }
 
-const COLUMNS = `id, recording_id AS "recordingId", source_key AS "sourceKey", source_etag AS "sourceEtag",
-  source_modified_at AS "modifiedAt", name_number AS "nameNumber", playlist_sequence AS "playlistSequence",
-  discontinuity, staged_key AS "stagedKey", size, state, reason, first_dts90k AS "firstDts90k",
-  end_dts90k AS "endDts90k", duration_ms AS "durationMs", probe, attempts, next_attempt_at AS "nextAttemptAt",
-  position, run, part_number AS "partNumber", captured_at AS "capturedAt"`;
-
-export class SegmentRepository {
-  readonly #db: Queryable;
-
-  constructor(db: Queryable) {
-    this.#db = db;
-  }
-
+export class SegmentRepository extends LedgerRows {
   async list(recordingId: string): Promise<LedgerSegment[]> {
-    return this.#many(`SELECT ${COLUMNS} FROM recording_segments WHERE recording_id = $1 ORDER BY id`, [recordingId]);
-  }
-
-  /**
-   * All rows that the order is made of, without the probes of those that have their place: of a long recording only
-   * what is new is read whole.
-   */
-  async listForOrder(recordingId: string): Promise<LedgerSegment[]> {
-    return this.#many(
-      `SELECT ${COLUMNS.replace('probe,', 'CASE WHEN position IS NULL THEN probe END AS probe,')} FROM recording_segments
-        WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected') ORDER BY id`,
-      [recordingId],
-    );
-  }
-
-  /**
-   * The same without all but the last `placed` of the segments that have their place. In two branches, each of which ends
-   * after a few steps in an index: as one condition it is a scan of all rows.
-   */
-  async listOrderTail(recordingId: string, placed: number): Promise<LedgerSegment[]> {
-    const rows = `FROM recording_segments WHERE recording_id = $1 AND state IN ('captured', 'missing', 'rejected')`;
-    return this.#many(
-      `(SELECT ${COLUMNS.replace('probe,', 'NULL::jsonb AS probe,')} ${rows} AND position IS NOT NULL
-         ORDER BY position DESC LIMIT $2)
-        UNION ALL
-        (SELECT ${COLUMNS} ${rows} AND position IS NULL)
-        ORDER BY id`,
-      [recordingId, placed],
-    );
+    return this.many(`SELECT ${COLUMNS} FROM recording_segments WHERE recording_id = $1 ORDER BY id`, [recordingId]);
   }
 
   /** Of the given keys, those that the ledger has an object of. */
   async findHeldKeys(recordingId: string, keys: readonly string[]): Promise<Set<string>> {
     if (keys.length === 0) return new Set();
-    const result = await this.#db.query<{ key: string }>(
+    const result = await this.db.query<{ key: string }>(
       `SELECT DISTINCT source_key AS key FROM recording_segments
         WHERE recording_id = $1 AND source_key = ANY($2::text[]) AND state IN ('captured', 'rejected')`,
       [recordingId, keys],
@@ -142,7 +75,7 @@ export class SegmentRepository {
   /** Of the given source objects, those whose bytes some recording's ledger has under that key: see isSameWrite. */
   async findSources(objects: ReadonlyArray<{ key: string; etag: string }>): Promise<KnownSource[]> {
     if (objects.length === 0) return [];
-    const result = await this.#db.query<KnownSource & Record<string, unknown>>(
+    const result = await this.db.query<KnownSource & Record<string, unknown>>(
       `SELECT s.source_key AS "sourceKey", s.source_etag AS "sourceEtag", s.recording_id AS "recordingId",
               s.source_modified_at AS "modifiedAt"
          FROM unnest($1::text[], $2::text[]) AS wanted (key, etag)
@@ -169,7 +102,7 @@ export class SegmentRepository {
     candidates: readonly JudgedRecording[],
     now: Date,
   ): Promise<AddedSegment | 'known' | 'stale'> {
-    const result = await this.#db.query<(AddedSegment | { id: null }) & Record<string, unknown>>(
+    const result = await this.db.query<(AddedSegment | { id: null }) & Record<string, unknown>>(
       `WITH owner AS (
          UPDATE recordings r SET last_segment_at = $14
           WHERE id = $1 AND end_heard_at IS NOT DISTINCT FROM $16
@@ -228,7 +161,7 @@ export class SegmentRepository {
     nextAttemptAt: Date,
     now: Date,
   ): Promise<number> {
-    const result = await this.#db.query<{ attempts: number }>(
+    const result = await this.db.query<{ attempts: number }>(
       `INSERT INTO recording_segments (recording_id, source_key, name_number, state, reason, attempts, next_attempt_at, captured_at)
        SELECT $1, $2, $3, 'missing', $4, 1, $5, $6
         WHERE NOT EXISTS (SELECT 1 FROM recording_segments
@@ -247,7 +180,7 @@ export class SegmentRepository {
     entries: ReadonlyArray<{ sourceKey: string; sequence: number; discontinuity: boolean }>,
   ): Promise<void> {
     if (entries.length === 0) return;
-    await this.#db.query(
+    await this.db.query(
       `UPDATE recording_segments s SET playlist_sequence = p.sequence, discontinuity = p.discontinuity
          FROM unnest($2::text[], $3::bigint[], $4::boolean[]) AS p (key, sequence, discontinuity)
         WHERE s.recording_id = $1 AND s.source_key = p.key AND s.position IS NULL
@@ -263,59 +196,8 @@ export class SegmentRepository {
     );
   }
 
-  /** Gives segments their place in the file. */
-  async place(
-    recordingId: string,
-    places: ReadonlyArray<{ id: number; position: number; run: number }>,
-    partNumber: number | null,
-  ): Promise<void> {
-    await this.#db.query(
-      `UPDATE recording_segments s SET position = p.position, run = p.run, part_number = $5
-         FROM unnest($2::bigint[], $3::int[], $4::int[]) AS p (id, position, run)
-        WHERE s.recording_id = $1 AND s.id = p.id`,
-      [
-        recordingId,
-        places.map((place) => place.id),
-        places.map((place) => place.position),
-        places.map((place) => place.run),
-        partNumber,
-      ],
-    );
-  }
-
-  /** Takes all places back: the file is made anew from staging. Late segments take part this time. */
-  async clearPlaces(recordingId: string): Promise<void> {
-    await this.#db.query(
-      `UPDATE recording_segments SET position = NULL, run = NULL, part_number = NULL,
-              state = CASE WHEN state = 'late' THEN 'captured' ELSE state END
-        WHERE recording_id = $1 AND state IN ('captured', 'late')`,
-      [recordingId],
-    );
-  }
-
-  /** Captured segments without a place, those of the given ids aside. */
-  async countUnplaced(recordingId: string): Promise<number> {
-    const result = await this.#db.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM recording_segments WHERE recording_id = $1 AND state = 'captured' AND position IS NULL`,
-      [recordingId],
-    );
-    return result.rows[0]?.count ?? 0;
-  }
-
-  async markLeftOut(
-    recordingId: string,
-    ids: readonly number[],
-    state: 'late' | 'rejected',
-    reason: string,
-  ): Promise<void> {
-    await this.#db.query(
-      'UPDATE recording_segments SET state = $3, reason = $4 WHERE recording_id = $1 AND id = ANY($2::bigint[])',
-      [recordingId, ids, state, reason],
-    );
-  }
-
   async findLastProbe(recordingId: string): Promise<SegmentProbe | null> {
-    const result = await this.#db.query<{ probe: SegmentProbe }>(
+    const result = await this.db.query<{ probe: SegmentProbe }>(
       `SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id DESC LIMIT 1`,
       [recordingId],
     );
@@ -324,7 +206,7 @@ export class SegmentRepository {
 
   /** Sets `duration` of every recording that is not finished to the media it has captured. */
   async updateDurations(now: Date): Promise<void> {
-    await this.#db.query(
+    await this.db.query(
       `UPDATE recordings r SET duration = s.seconds, updated_at = $1
          FROM (SELECT recording_id, round(sum(duration_ms) / 1000.0)::int AS seconds FROM recording_segments
                 WHERE state = 'captured' AND recording_id IN (SELECT id FROM recordings WHERE status IN ('recording', 'processing'))
@@ -332,38 +214,5 @@ export class SegmentRepository {
         WHERE r.id = s.recording_id AND r.status IN ('recording', 'processing') AND r.duration IS DISTINCT FROM s.seconds`,
       [now],
     );
-  }
-
-  /** Recordings that are being recorded and have at least a part's bytes without a place. */
-  async findRollable(partBytes: number): Promise<string[]> {
-    const result = await this.#db.query<{ id: string }>(
-      `SELECT r.id FROM recordings r JOIN recording_segments s ON s.recording_id = r.id
-        WHERE r.status = 'recording' AND s.state = 'captured' AND s.position IS NULL
-        GROUP BY r.id HAVING sum(s.size) >= $1`,
-      [partBytes],
-    );
-    return result.rows.map((row) => row.id);
-  }
-
-  /**
-   * How many segments are captured, and the bytes of those without a place. Positions count from 0 without holes, so that
-   * those with a place need not be counted: of a long recording they are tens of thousands.
-   */
-  async totals(recordingId: string): Promise<{ segments: number; openBytes: number }> {
-    const result = await this.#db.query<{ segments: number; openBytes: number }>(
-      `SELECT open.bytes AS "openBytes", (open.count + late.count + coalesce(
-                (SELECT position + 1 FROM recording_segments
-                  WHERE recording_id = $1 AND state = 'captured' AND position IS NOT NULL
-                  ORDER BY position DESC LIMIT 1), 0))::int AS segments
-         FROM (SELECT count(*), coalesce(sum(size), 0)::bigint AS bytes FROM recording_segments
-                WHERE recording_id = $1 AND state = 'captured' AND position IS NULL) AS open,
-              (SELECT count(*) FROM recording_segments WHERE recording_id = $1 AND state = 'late') AS late`,
-      [recordingId],
-    );
-    return result.rows[0] ?? { segments: 0, openBytes: 0 };
-  }
-
-  async #many(text: string, values: unknown[]): Promise<LedgerSegment[]> {
-    return (await this.#db.query<LedgerSegment & Record<string, unknown>>(text, values)).rows;
   }
 }

@@ -5,7 +5,7 @@ import { ObjectMissing } from '../storage/errors.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
 import type { RecordingContext } from './context.ts';
 import { StagedSegmentMissing } from './errors.ts';
-import type { LedgerSegment } from './segment-repository.ts';
+import type { LedgerSegment } from './ledger-rows.ts';
 
 const AT_ONCE = 6;
 

@@ -99,7 +99,7 @@ async function recordingOf(stream: BenchStream) {
 /** Sets a completed recording back to what a failed engine leaves: its next attempt goes the short way. */
 async function prepareShortWay(recordingId: string): Promise<void> {
   await context.recordings.reopen(recordingId, 'late', new Date());
-  await context.segments.clearPlaces(recordingId);
+  await context.places.clear(recordingId);
   await context.parts.removeAll(recordingId);
   await context.db.query('UPDATE recordings SET attempts = 2 WHERE id = $1', [recordingId]);
 }

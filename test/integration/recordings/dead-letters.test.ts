@@ -137,7 +137,7 @@ describe('a dead notification of segments', () => {
     for (const key of keys) sqs.send(SEGMENTS_QUEUE, created(key));
     start(dies, () => harness.context);
     await drainedCount(3);
-    expect((await harness.context.segments.totals(recording.id)).segments).toBe(3);
+    expect((await harness.context.places.totals(recording.id)).segments).toBe(3);
     expect(await outcomes()).toEqual(['repeated', 'repeated', 'repeated']);
     await recording.end();
     await expectExact(harness, (await recording.row()).filePath, hls.segments);
@@ -158,7 +158,7 @@ describe('a dead notification of segments', () => {
     expect(await outcomes()).toEqual([]);
     away = false;
     await waitFor('the letter drained', async () => (await outcomes()).length === 1, { withinMs: 60_000 });
-    expect((await harness.context.segments.totals(recording.id)).segments).toBe(3);
+    expect((await harness.context.places.totals(recording.id)).segments).toBe(3);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What is asked of the ledger for every part and every finish: the answer is that of all rows, without reading them. */
 import { randomUUID } from 'node:crypto';
 import { repositoriesOn } from '../../../lib/recordings/context.ts';
-import { SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
+import { PlaceRepository } from '../../../lib/recordings/place-repository.ts';
 import { newStream, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
@@ -40,7 +40,7 @@ async function fill(id: string, state: string, count: number, position: number |
 }
 
 /** What the work answers, and how many rows were read for it. */
-async function counted<Result>(work: (segments: SegmentRepository) => Promise<Result>) {
+async function counted<Result>(work: (places: PlaceRepository) => Promise<Result>) {
   return harness.context.db.transaction(async (client) => {
     const read = async () => {
       const { rows } = await client.query<{ rows: number }>(
@@ -50,15 +50,15 @@ async function counted<Result>(work: (segments: SegmentRepository) => Promise<Re
       return Number(rows[0]?.rows ?? 0);
     };
     const before = await read();
-    const result = await work(repositoriesOn(client).segments);
+    const result = await work(repositoriesOn(client).places);
     return { result, rows: (await read()) - before };
   });
 }
 
 describe('of a ledger of thousands of rows', () => {
   it('the last placed segments and all that have no place are read alone, in the order of their coming', async () => {
-    const all = await harness.context.segments.listForOrder(recordingId);
-    const { result, rows } = await counted((segments) => segments.listOrderTail(recordingId, TAIL));
+    const all = await harness.context.places.listForOrder(recordingId);
+    const { result, rows } = await counted((places) => places.listOrderTail(recordingId, TAIL));
     expect(result).toEqual(all.filter((row) => row.position === null || row.position >= PLACED - TAIL));
     expect(result.map((row) => row.state).filter((state) => state !== 'captured')).toHaveLength(5);
     expect(rows).toBeLessThan(2 * (TAIL + 39));
@@ -66,13 +66,13 @@ describe('of a ledger of thousands of rows', () => {
 
   it('the captured segments are counted by their places', async () => {
     const all = await harness.context.segments.list(recordingId);
-    const { result, rows } = await counted((segments) => segments.totals(recordingId));
+    const { result, rows } = await counted((places) => places.totals(recordingId));
     const captured = all.filter((row) => row.state === 'captured' || row.state === 'late');
     expect(result).toEqual({ segments: captured.length, openBytes: 30_000 });
     expect(rows).toBeLessThan(100);
   });
 
   it('none are counted where there are none', async () => {
-    expect(await new SegmentRepository(harness.context.db).totals(randomUUID())).toEqual({ segments: 0, openBytes: 0 });
+    expect(await new PlaceRepository(harness.context.db).totals(randomUUID())).toEqual({ segments: 0, openBytes: 0 });
   });
 });

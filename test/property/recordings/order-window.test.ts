@@ -1,9 +1,9 @@
 /** The last minutes of the ledger plan the same parts as all of it, whenever they are judged to suffice. */
 import fc from 'fast-check';
+import type { LedgerSegment } from '../../../lib/recordings/ledger-rows.ts';
 import { tailSuffices } from '../../../lib/recordings/order-window.ts';
 import { orderLedger } from '../../../lib/recordings/plan-file.ts';
 import { type PartPlan, planPart } from '../../../lib/recordings/plan-part.ts';
-import type { LedgerSegment } from '../../../lib/recordings/segment-repository.ts';
 
 const SEGMENT_MS = 6000;
 const TICKS = SEGMENT_MS * 90;

@@ -3,10 +3,10 @@
  * holds between recordings is oracle.ts.
  */
 import type { CompletenessReport } from '../../../lib/capture/completeness.ts';
+import type { LedgerSegment } from '../../../lib/recordings/ledger-rows.ts';
 import { orderLedger, planLedgerRuns } from '../../../lib/recordings/plan-file.ts';
 import type { Recording, UnclaimedObject } from '../../../lib/recordings/recording.ts';
 import { computeReport } from '../../../lib/recordings/report.ts';
-import type { LedgerSegment } from '../../../lib/recordings/segment-repository.ts';
 import type { TrueSegment } from './script.ts';
 import { joinRuns, readMovie } from './synthetic-media.ts';
 import { markOf, readFrames, SEGMENT_90K } from './synthetic-segment.ts';

@@ -2,10 +2,12 @@
  * Compares what came of a schedule with what was true of it. Owns the promises of docs/RELIABILITY.md as checks, those
  * on one recording's file aside (oracle-file.ts); each one that does not hold is a difference, in words.
  */
+
+import type { LedgerSegment } from '../../../lib/recordings/ledger-rows.ts';
 import type { Recording } from '../../../lib/recordings/recording.ts';
 import { RecordingRepository } from '../../../lib/recordings/recording-repository.ts';
 import { computeReport } from '../../../lib/recordings/report.ts';
-import { type LedgerSegment, SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
+import { SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
 import { findUnclaimed } from '../../../lib/recordings/unclaimed.ts';
 import type { Bench } from './bench.ts';
 import { hasTwin, judgeFile, judgeLedger, stagedBytes } from './oracle-file.ts';
