@@ -6,7 +6,7 @@
  */
 import { continues, nominalMs, type OrderRow, type Placed } from './order-axis.ts';
 import { type Entry, type Epoch, find, insert } from './order-epoch.ts';
-import { costIn, goesOn, timeFitIn } from './order-fit.ts';
+import { costIn, goesOn } from './order-fit.ts';
 import { lookBack } from './order-lookback.ts';
 
 export interface Replaced<R extends OrderRow> {
@@ -34,14 +34,14 @@ export function splitEpochs<R extends OrderRow>(
 function walk<R extends OrderRow>(epochs: Epoch<R>[], replaced: Replaced<R>[], entry: Entry<R>, step: number): void {
   let best: { epoch: Epoch<R>; cost: number } | null = null;
   const running = epochs.at(-1);
-  const isNext = running !== undefined && goesOn(running, entry, step);
   for (const epoch of epochs.slice(-OPEN_EPOCHS).reverse()) {
     const twin = find(epoch, entry.number);
     if (twin !== undefined && isReplacement(twin.row, entry.row)) {
       replaced.push(replace(epoch, twin, entry));
       return;
     }
-    if (twin !== undefined || (isNext && epoch !== running && timeFitIn(epoch, entry, step) !== 'exact')) continue;
+    if (twin !== undefined) continue;
+    if (running !== undefined && epoch !== running && goesOn(running, epoch, entry, step)) continue;
     const cost = costIn(epoch, entry, step, epoch === running);
     if (cost !== null && (best === null || cost < best.cost)) best = { epoch, cost };
   }

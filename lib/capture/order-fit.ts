@@ -85,20 +85,28 @@ function fitBetween<R extends OrderRow>(
 }
 
 /**
- * It has the next number of the running epoch, in time, and timestamps that do not contradict: it is another one's only
- * where they touch there.
+ * A segment that has the next number of the running epoch, in time, is an older one's only where its timestamps touch
+ * there; or, where they contradict here, where it was due before the running one began: later that encoder was gone.
  */
-export function goesOn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
-  const last = epoch.entries.at(-1);
+export function goesOn<R extends OrderRow>(running: Epoch<R>, older: Epoch<R>, entry: Entry<R>, step: number): boolean {
+  const last = running.entries.at(-1);
   if (last === undefined || entry.number <= last.number || !isAdjacent(last, entry, step)) return false;
-  const { lateMs, time } = fitBetween(last, entry, undefined, step);
-  return time !== 'contradicts' && lateMs >= -EARLY_GRACE_MS && lateMs <= LATE_IN_FRONT_MS;
+  const here = fitBetween(last, entry, undefined, step);
+  if (here.lateMs < -EARLY_GRACE_MS || here.lateMs > LATE_IN_FRONT_MS) return false;
+  const there = fitIn(older, entry, step);
+  if (there.time === 'exact') return false;
+  const begunMs = running.entries[0]?.row.modifiedAtMs ?? 0;
+  return here.time !== 'contradicts' || entry.row.modifiedAtMs - there.lateMs > begunMs;
 }
 
 /** How its timestamps suit those of its neighbours in the epoch. */
-export function timeFitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>, step: number): Fit['time'] {
+export function timeFitIn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: number): Fit['time'] {
+  return fitIn(epoch, entry, step).time;
+}
+
+function fitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>, step: number): Fit {
   const at = lowerBound(entries, entry.number);
-  return timeFit(entries[at - 1], entry, entries[at], step);
+  return fitBetween(entries[at - 1], entry, entries[at], step);
 }
 
 function timeFit<R extends OrderRow>(

@@ -8,8 +8,7 @@ import { findCandidates } from './capture-notified.ts';
 import { captureSegment } from './capture-segment.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import type { LedgerSegment } from './ledger-rows.ts';
-import { readOrderRows } from './order-window.ts';
-import { orderLedger } from './plan-file.ts';
+import { readOrder } from './order-window.ts';
 import type { CurrentPlaylist } from './read-playlist.ts';
 import type { Recording } from './recording.ts';
 
@@ -33,8 +32,8 @@ export async function waitForMissing(
   playlist: CurrentPlaylist | null,
   settled: ReadonlySet<string>,
 ): Promise<number> {
-  const { rows, whole } = await readOrderRows(context.places, recording.id);
-  const found = findWanted(rows, playlist);
+  const { rows, order, whole } = await readOrder(context.places, recording.id);
+  const found = findWanted(rows, order.gaps, playlist);
   const held = whole
     ? new Set<string>()
     : await context.segments.findHeldKeys(
@@ -114,7 +113,7 @@ export function openGaps(
 }
 
 /** Keys that the playlist lists or that the numbering implies, and that no row of the ledger holds. */
-function findWanted(rows: readonly LedgerSegment[], playlist: CurrentPlaylist | null): Wanted[] {
+function findWanted(rows: readonly LedgerSegment[], gaps: readonly Gap[], playlist: CurrentPlaylist | null): Wanted[] {
   const held = new Set(rows.filter((row) => row.state !== 'missing').map((row) => row.sourceKey));
   const wanted = new Map<string, Wanted>();
   for (const segment of playlist?.media.segments ?? []) {
@@ -122,7 +121,7 @@ function findWanted(rows: readonly LedgerSegment[], playlist: CurrentPlaylist | 
     if (!segment.gap && !held.has(key)) wanted.set(key, { key, number: null });
   }
   const byId = new Map(rows.map((row) => [row.id, row]));
-  for (const gap of orderLedger(rows).gaps) {
+  for (const gap of gaps) {
     const before = byId.get(Number(gap.afterId));
     if (!before || gap.missing > LARGEST_HOLE) continue;
     for (const want of namesInHole(before, gap)) if (!held.has(want.key)) wanted.set(want.key, want);

@@ -10,7 +10,7 @@ import { orderLedger } from './plan-file.ts';
 import type { Recording } from './recording.ts';
 import { restartGeneration } from './remake.ts';
 
-/** Notes that the order of what has its place is not the one that was written. The last rows alone may say so wrongly. */
+/** Notes that the order of what has its place is not the one that was written. */
 export async function noteDoubt(
   context: RecordingContext,
   lease: Lease,

@@ -18,9 +18,9 @@ import { type EngineState, mergeWarnings, readEngineState } from './engine-state
 import { settleFinalKey } from './final-key.ts';
 import { nextPartNumber, sendHeldWhenDue } from './held-part.ts';
 import { openGaps } from './missing-segments.ts';
-import { readOrderRows } from './order-window.ts';
+import { readOrder } from './order-window.ts';
 import { MAX_PARTS, partBytes, smallestPartBytes } from './part-size.ts';
-import { orderLedger, type PlannedSegment } from './plan-file.ts';
+import type { PlannedSegment } from './plan-file.ts';
 import { type PartPlan, type PlannedPart, planPart } from './plan-part.ts';
 import { restartGeneration } from './remake.ts';
 import { noteDoubt } from './reorder.ts';
@@ -64,8 +64,7 @@ export async function rollNextPart(context: RecordingContext, lease: Lease, last
   const partNumber = nextPartNumber((await context.parts.totals(recording.id, recording.generation)).last);
   if (partNumber > MAX_PARTS) throw new Error(`An upload has no part beyond ${MAX_PARTS}`);
   const wanted = partBytes(partNumber, context.config.PART_SIZE);
-  const { rows } = await readOrderRows(context.places, recording.id);
-  const order = orderLedger(rows);
+  const { rows, order } = await readOrder(context.places, recording.id);
   await noteDoubt(context, lease, recording, order);
   const gaps = last ? new Set<number>() : openGaps(rows, order.gaps, context.config, context.clock.now());
   // A container that wastes more than two thirds on its own packets asks for more segments to fill a part.

@@ -1,7 +1,7 @@
 /** The last minutes of the ledger plan the same parts as all of it, whenever they are judged to suffice. */
 import fc from 'fast-check';
 import type { LedgerSegment } from '../../../lib/recordings/ledger-rows.ts';
-import { tailSuffices } from '../../../lib/recordings/order-window.ts';
+import { orderTail } from '../../../lib/recordings/order-window.ts';
 import { orderLedger } from '../../../lib/recordings/plan-file.ts';
 import { type PartPlan, planPart } from '../../../lib/recordings/plan-part.ts';
 
@@ -46,9 +46,9 @@ function streamOf(happenings: readonly Happening[]): LedgerSegment[] {
   return rows.toSorted((a, b) => Number(a.modifiedAt) - Number(b.modifiedAt));
 }
 
-function plan(rows: readonly LedgerSegment[], before: PartPlan['part'], last: boolean): PartPlan {
+function plan(order: ReturnType<typeof orderLedger>, before: PartPlan['part'], last: boolean): PartPlan {
   const from = { tail: before?.tail ?? null, runs: before?.runs ?? 0 };
-  return planPart(orderLedger(rows), { ...from, partBytes: PART_SEGMENTS, last, isOpenGap: () => false });
+  return planPart(order, { ...from, partBytes: PART_SEGMENTS, last, isOpenGap: () => false });
 }
 
 /** As the ledger keeps it: the probe of a placed row is not read again. */
@@ -80,11 +80,12 @@ describe('the tail of the ledger', () => {
         let before: PartPlan['part'] = null;
         while (arriving.length > 0) {
           ledger = [...ledger, ...arriving.splice(0, 9)];
-          const whole = plan(ledger, before, arriving.length === 0);
+          const whole = plan(orderLedger(ledger), before, arriving.length === 0);
           const tail = tailOf(ledger);
-          if (tail.length < ledger.length && tailSuffices(tail)) {
+          const order = tail.length < ledger.length ? orderTail(tail) : null;
+          if (order) {
             compared += 1;
-            expect(plan(tail, before, arriving.length === 0)).toEqual(whole);
+            expect(plan(order, before, arriving.length === 0)).toEqual(whole);
           }
           if (whole.part === null) continue;
           before = whole.part;
@@ -100,11 +101,21 @@ describe('the tail of the ledger', () => {
     const rows = Array.from({ length: TAIL }, (_, at) => rowOf(at + 1, at + 100, at * TICKS, BEGIN + at * SEGMENT_MS));
     const tail = rows.map((row, at) => ({ ...row, position: at + 100 }));
     const next = rowOf(500, 160, TAIL * TICKS, BEGIN + TAIL * SEGMENT_MS);
-    expect(tailSuffices([...tail, next])).toBe(true);
-    expect(tailSuffices([...tail, { ...next, nameNumber: 99 }])).toBe(false);
-    expect(tailSuffices([...tail, { ...next, nameNumber: 130 }])).toBe(false);
-    expect(tailSuffices([...tail, { ...next, nameNumber: null }])).toBe(false);
-    expect(tailSuffices([...tail, { ...next, modifiedAt: new Date(BEGIN) }])).toBe(false);
-    expect(tailSuffices([...tail.slice(-20), next])).toBe(false);
+    expect(orderTail([...tail, next])).not.toBeNull();
+    expect(orderTail([...tail, { ...next, nameNumber: 99 }])).toBeNull();
+    expect(orderTail([...tail, { ...next, nameNumber: 130 }])).toBeNull();
+    expect(orderTail([...tail, { ...next, nameNumber: null }])).toBeNull();
+    expect(orderTail([...tail, { ...next, modifiedAt: new Date(BEGIN) }])).toBeNull();
+    expect(orderTail([...tail.slice(-20), next])).toBeNull();
+  });
+
+  it('does not suffice where it begins with a late segment, which its neighbours in front would have told from a restart', () => {
+    const rows = Array.from({ length: TAIL }, (_, at) => rowOf(at + 1, at + 100, at * TICKS, BEGIN + at * SEGMENT_MS));
+    const [first, ...others] = rows.map((row, at) => ({ ...row, position: at + 100 }));
+    const late = { ...first, firstDts90k: 90_000_000, endDts90k: 90_000_000 + TICKS };
+    const next = rowOf(500, 160, TAIL * TICKS, BEGIN + TAIL * SEGMENT_MS);
+    const at = (ms: number) => ({ ...late, modifiedAt: new Date(BEGIN + ms) }) as LedgerSegment;
+    expect(orderTail([at(0), ...others, next])).not.toBeNull();
+    expect(orderTail([at(SEGMENT_MS + 9000), ...others, next])).toBeNull();
   });
 });

@@ -288,6 +288,16 @@ describe('an encoder that restarts', () => {
     }));
     expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe('0:a0 1:b0 1:b1 1:b2 1:b3 1:b4');
   });
+
+  it('soon after another restart, keeps the segments behind a jump of its clock that an older run might have made much later', () => {
+    const restarted = rows(0, 99, 19, { take: 'b' });
+    const behind = rows(100, 104, 219, { take: 'b' }).map((one) => ({
+      ...one,
+      firstDts90k: (one.firstDts90k ?? 0) + 2_700_000,
+      endDts90k: (one.endDts90k ?? 0) + 2_700_000,
+    }));
+    expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe(`0:a0 ${listing('b', 1, 0, 104)}`);
+  });
 });
 
 describe('the playlist', () => {
