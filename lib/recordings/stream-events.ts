@@ -91,6 +91,9 @@ function decideStartWithin(
   rules: EventRules,
 ): EventDecision {
   const startedAt = event.occurredAt;
+  // As another source rounds it. Not more than that: a broadcast of two seconds is one.
+  if (current.reconnects.some((resumedAt) => Math.abs(resumedAt.getTime() - startedAt.getTime()) <= ROUNDING_MS))
+    return { act: 'none', why: 'the recording went on with this start' };
   if (!current.endedAt) {
     // No end was heard, and the stream starts anew: it was lost, or it comes later than this start.
     const silentSince = (current.lastSegmentAt ?? current.startedAt).getTime();
@@ -100,8 +103,6 @@ function decideStartWithin(
   }
   // In the very second of the end it is the start of the next one.
   if (isGuess(current) && startedAt < current.endedAt) return { act: 'move-start', recordingId: current.id, startedAt };
-  if (current.reconnects.some((resumedAt) => Math.abs(resumedAt.getTime() - startedAt.getTime()) <= rules.sameStartMs))
-    return { act: 'none', why: 'the recording went on with this start' };
   if (current.endedAt.getTime() - startedAt.getTime() <= rules.sameStartMs) {
     if (later) return createPast(event, later);
     return isReconnect(event, current, rules)

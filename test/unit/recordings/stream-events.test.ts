@@ -179,4 +179,14 @@ describe('a stream that reconnects', () => {
       'none',
     );
   });
+  it('continues once though another source tells of that start, rounded differently', () => {
+    const over = { ...resumed, status: 'processing', endedAt: at(22) } as const;
+    for (const recording of [resumed, { ...resumed, lastSegmentAt: at(-30) }, over]) {
+      expect(decideStreamEvent(started(13, 'poll'), [recording], window).act).toBe('none');
+    }
+  });
+  it('continues once more behind a broadcast of two seconds', () => {
+    const short = known({ status: 'processing', reconnects: [at(12)], endedAt: at(14) });
+    expect(decideStreamEvent(started(14), [short], window).act).toBe('resume');
+  });
 });
