@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openApiDocument } from '../../../functions/openapi.ts';
-import { VARIABLES } from '../../../lib/platform/config.ts';
+import { readConfig, VARIABLES } from '../../../lib/platform/config.ts';
 import { type MetricsSnapshot, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { readLocalSettings } from '../../../localstack/settings.ts';
 
@@ -15,6 +15,17 @@ describe.each(['README.md', 'README.ru.md'])('%s', (file) => {
     const named = new Set(Array.from(text.matchAll(/`([A-Z][A-Z0-9_]+)`/g), ([, name]) => name));
     const wanted = [...VARIABLES, ...Object.keys(readLocalSettings({}))];
     expect(wanted.filter((name) => !named.has(name))).toEqual([]);
+  });
+
+  it('tells the defaults that the service has', () => {
+    const settingOf = (environment: Record<string, string>, name: string) => {
+      const config: Record<string, unknown> = readConfig(environment);
+      return `${name}=${JSON.stringify(config[name] ?? [])}`;
+    };
+    const told = defaultsIn(read(file)).filter(([name]) => VARIABLES.includes(name));
+    expect(told.map(([name]) => name).toSorted()).toEqual(VARIABLES.toSorted());
+    const meant = told.map(([name, value]) => (value === '–' ? `${name}=[]` : settingOf({ [name]: value }, name)));
+    expect(meant).toEqual(told.map(([name]) => settingOf({}, name)));
   });
 
   it('links only to files that exist', () => {
@@ -30,6 +41,15 @@ describe.each(['README.md', 'README.ru.md'])('%s', (file) => {
     expect(named.filter((name) => !builtIn.includes(name) && !(name in scripts))).toEqual([]);
   });
 });
+
+/** Names and defaults of the table of variables: as many of these as of those in a row. */
+function defaultsIn(text: string): Array<[string, string]> {
+  const rows = text.matchAll(/^\| ((?:`[A-Z][A-Z0-9_]+` ?)+)\| ([^|]+) \|/gm);
+  return Array.from(rows).flatMap(([, names = '', cell = '']) => {
+    const values = Array.from(cell.matchAll(/–|`([^`]+)`/g), ([dash, value]) => value ?? dash);
+    return Array.from(names.matchAll(/`([^`]+)`/g), ([, name = ''], at): [string, string] => [name, values[at] ?? '–']);
+  });
+}
 
 function existsIn(path: string): boolean {
   const folder = join(root, path, '..');
