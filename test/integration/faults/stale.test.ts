@@ -2,7 +2,7 @@
 
 import { resumeStale } from '../../../lib/recordings/resume-stale.ts';
 import type { StreamState } from '../../../lib/services/stream-service.ts';
-import { serviceWith } from '../../support/faults.ts';
+import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { expectExact, put, type StreamIds, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
@@ -28,11 +28,8 @@ it('is ended after STALE_TIMEOUT and completed with what came, one that still ge
   await service.monitor();
   expect(await gone.row()).toMatchObject({ status: 'recording' });
 
-  await live.upload(0, 1);
-  await harness.context.db.query('UPDATE recordings SET last_segment_at = $2 WHERE id = $1', [
-    live.id,
-    new Date(service.context.clock.now()),
-  ]);
+  await put(harness, live.streamKey, hls.segments.slice(0, 2));
+  await service.monitor();
   service.later(2 * MINUTE_MS);
   await service.monitor();
   expect(service.log.lines).toContainEqual(
@@ -103,11 +100,19 @@ it('goes on in the next recording though an end was told, where the Stream Servi
   await nextSecond();
   await nextSecond();
   await put(harness, recording.streamKey, hls.segments.slice(2));
-  // What was in the list may be over by then, or another broadcast, whose start is told as it is.
-  const times = [{ live: false }, { startedAt: new Date(startedAt.getTime() - 60_000) }];
-  for (const now of times) {
-    const find = async () => ({ ...state, ...now });
-    await resumeStale(serviceWith(harness, {}, { streams: { ...streams, find } }).context, [state]);
+  // What was in the list may be over by then, or another broadcast, whose start is told as it is; or be so no more.
+  const answers: Array<(asked: FaultyService) => Partial<StreamState>> = [
+    () => ({ live: false }),
+    () => ({ startedAt: new Date(startedAt.getTime() - 60_000) }),
+    (asked) => {
+      asked.later(6000);
+      return {};
+    },
+  ];
+  for (const answer of answers) {
+    const find = async () => ({ ...state, ...answer(asked) });
+    const asked: FaultyService = serviceWith(harness, {}, { streams: { ...streams, find } });
+    await resumeStale(asked.context, [state]);
     expect(await rowsOf(recording)).toHaveLength(1);
   }
   await service.monitor();

@@ -1,8 +1,12 @@
-/** A late segment whose function died before it could reopen the recording is taken in all the same. */
+/**
+ * A late segment whose function died before it could reopen the recording is taken in all the same, and one that comes when
+ * the staging is gone leaves the file as it is.
+ */
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
+import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
-import { newStream, put, recordingOf, upload } from '../../support/recorded.ts';
+import { expectExact, newStream, put, recordingOf, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
@@ -30,5 +34,26 @@ describe('a late segment that is in the ledger, with nobody left to make the fil
     await tick(harness.context);
     await harness.drain();
     expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'completed', durationSeconds: 6 });
+  });
+});
+
+describe('a late segment of a recording whose staging is gone', () => {
+  it('changes nothing of the file, whoever looks at it, and is named in the ledger', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    await removeStaging(harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
+
+    // By the default of LATE_SEGMENT_WINDOW the recording still takes segments: as to a function that has stood still.
+    await upload(harness, stream.streamKey, hls.segments.slice(2));
+    await tick(harness.context);
+    await harness.drain();
+    const row = await recordingOf(harness, stream.streamId);
+    expect(row).toMatchObject({ status: 'completed', durationSeconds: 4, generation: 1 });
+    await expectExact(harness, row.filePath, hls.segments.slice(0, 2));
+    const states = (await harness.context.segments.list(row.id)).map(({ state }) => state);
+    expect(states).toEqual(['captured', 'captured', 'late']);
   });
 });

@@ -1,14 +1,19 @@
 /** An object that two functions capture at once and judge differently is one recording's all the same. */
 
+import { basename } from 'node:path';
+import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
+import type { RecordingContext } from '../../../lib/recordings/context.ts';
 import type { SegmentRepository } from '../../../lib/recordings/segment-repository.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
 import { alteredStore } from '../../support/altered-store.ts';
-import { newStream, recordingOf } from '../../support/recorded.ts';
+import { type Hls, makeHls } from '../../support/media/index.ts';
+import { newStream, recordingOf, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
+let hls: Hls;
 beforeAll(async () => {
-  harness = await startHarness();
+  [harness, hls] = await Promise.all([startHarness(), makeHls({ seconds: 6, segmentSeconds: 2, fps: '25' })]);
 });
 afterAll(() => harness.stop());
 
@@ -66,16 +71,15 @@ describe('one write of an object', () => {
     expect(await addTo(id, new Date(), [ended, next])).toBe('captured');
   });
 
-  it('is looked at again where the next broadcast begins while a sweep has it in its hands', async () => {
+  it.each([
+    ['a sweep', (context: RecordingContext, id: string) => sweepRecording(context, id)],
+    ['a notification', (context: RecordingContext, _id: string, key: string) => captureNotified(context, [key])],
+  ])('is looked at again where the next broadcast begins while %s has it in its hands', async (_who, capture) => {
     const [stream, other] = [newStream(), newStream()];
     await harness.tell('stream.started', stream);
     const { id } = await recordingOf(harness, stream.streamId);
-    await harness.store.put(
-      'live-segments',
-      `${stream.streamKey}/segment_000.ts`,
-      Buffer.from('no segment'),
-      'video/mp2t',
-    );
+    const key = `${stream.streamKey}/segment_000.ts`;
+    await harness.store.put('live-segments', key, Buffer.from('no segment'), 'video/mp2t');
     let gets = 0;
     const store = alteredStore(harness.store, {
       get: async (...asked) => {
@@ -85,10 +89,25 @@ describe('one write of an object', () => {
         return answer;
       },
     });
-    await sweepRecording(harness.variant({}, { store }), id);
-    expect(gets).toBe(2);
+    harness.queues.messages = [];
+    await capture(harness.variant({}, { store }), id, key);
     const next = await recordingOf(harness, other.streamId);
+    // What the start of the next one asks for is not what this is about.
+    harness.queues.messages = harness.queues.messages.slice(1);
+    await harness.drain();
     const { segments } = harness.context;
     expect([...(await segments.list(id)), ...(await segments.list(next.id))]).toHaveLength(1);
+  });
+
+  it('that is told of again is no sign that its stream goes on', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(harness, stream.streamKey, hls.segments);
+    const { lastSegmentAt } = await recordingOf(harness, stream.streamId);
+    await captureNotified(
+      harness.context,
+      hls.segments.map((path) => `${stream.streamKey}/${basename(path)}`),
+    );
+    expect((await recordingOf(harness, stream.streamId)).lastSegmentAt).toEqual(lastSegmentAt);
   });
 });

@@ -4,8 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../../lib/platform/clock.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
+import { tick } from '../../../lib/recordings/monitor.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
 import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
 import { alteredStore } from '../../support/altered-store.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { newStream, type StreamIds, upload } from '../../support/recorded.ts';
@@ -150,6 +152,45 @@ describe('what a function that died left behind', () => {
     expect(await removeOrphanedStaging(later(1, {}))).toBe(1);
     expect(await harness.store.head('recordings', orphan)).toBeNull();
     expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects.length).toBeGreaterThan(0);
+  });
+
+  it('is staging of a recording that was marked as removed a moment before, and is found on any page', async () => {
+    const stream = await record();
+    const [row] = await recordingsOf(stream.streamId);
+    await harness.context.retention.markStagingRemoved(row?.id ?? '', new Date());
+    const orphan = '.staging/ffffffff-ffff-4fff-bfff-ffffffffffff/segments/x.ts';
+    await harness.store.put('recordings', orphan, Buffer.from('x'), 'video/mp2t');
+    // A page of a listing has one object.
+    const list: ObjectStore['list'] = async (bucket, prefix, continuation = '') => {
+      const { objects } = await harness.store.list(bucket, prefix);
+      const [first, second] = objects.filter(({ key }) => key > continuation);
+      return { objects: first ? [first] : [], next: first && second ? first.key : null };
+    };
+    const { clock } = later(1, {});
+    const paged = harness.variant({}, { clock, store: alteredStore(harness.store, { list }) });
+    let pages = (await harness.store.list('recordings', '.staging/')).objects.length;
+    for (; pages > 0 && (await harness.store.head('recordings', orphan)); pages -= 1)
+      await removeOrphanedStaging(paged);
+    expect(await harness.store.head('recordings', orphan)).toBeNull();
+    expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects).toEqual([]);
+  });
+
+  it('is removed by the monitor, every ten minutes', async () => {
+    const orphan = `.staging/${randomUUID()}/segments/x.ts`;
+    await harness.store.put('recordings', orphan, Buffer.from('x'), 'video/mp2t');
+    await harness.store.createUpload('recordings', 'orphan.mp4', 'video/mp4');
+    const leftovers = async () => [
+      await harness.store.head('recordings', orphan),
+      (await harness.store.listUploads('recordings')).find((upload) => upload.key === 'orphan.mp4') ?? null,
+    ];
+    const tenMinutes = 600_000;
+    const dueMs = Math.ceil(Date.now() / tenMinutes) * tenMinutes + 12 * tenMinutes;
+    const tickAt = (ms: number) => tick(harness.variant({}, { clock: { ...systemClock, now: () => ms } }));
+    await tickAt(dueMs + tenMinutes / 2);
+    expect(await leftovers()).not.toContain(null);
+    await tickAt(dueMs);
+    expect(await leftovers()).toEqual([null, null]);
+    harness.queues.messages = [];
   });
 });
 

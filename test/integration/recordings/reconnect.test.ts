@@ -136,6 +136,31 @@ it('begins another recording after the window, and by default at once', async ()
   await expectExact(harness, rows[0]?.filePath ?? '', large.segments);
 });
 
+it('goes on with its recording where it comes back while the file is being made', async () => {
+  const stream = newStream();
+  await broadcast(stream, small);
+  const { id } = await recordingOf(harness, stream.streamId);
+  const { media, segments } = harness.context;
+  const joinShortWay: typeof media.joinShortWay = async (...asked) => {
+    const joined = await media.joinShortWay(...asked);
+    await nextSecond();
+    await harness.tell('stream.started', stream);
+    return joined;
+  };
+  const service = serviceWith(harness, {}, { media: { ...media, joinShortWay } });
+  service.later(WINDOW_MS + 5000);
+  await service.attempt(id);
+  expect(await recordingOf(harness, stream.streamId)).toMatchObject({ id, status: 'recording' });
+  expect((await segments.list(id)).map(({ position }) => position)).toEqual([null, null, null]);
+
+  await upload(harness, stream.streamKey, large.segments);
+  await harness.tell('stream.ended', stream);
+  await finish(serviceWith(harness));
+  const rows = await recordingsOf(stream);
+  expect(rows).toMatchObject([{ id, status: 'completed' }]);
+  await expectBroadcasts(rows[0]?.filePath ?? '', [small, large]);
+});
+
 it('begins another recording where its file is completed in the very moment of the start', async () => {
   const stream = newStream();
   await broadcast(stream, small);
