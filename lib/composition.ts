@@ -3,6 +3,7 @@
  * on its first call; one service lives as long as the function's process.
  */
 import { randomUUID } from 'node:crypto';
+import { streamKeySchema } from './capture/segment-name.ts';
 import { canExecute, type Ffmpeg, findFfmpeg } from './ffmpeg/find.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { type Config, readConfig } from './platform/config.ts';
@@ -45,7 +46,9 @@ export function createContext(config: Config, overrides: Overrides = {}): Record
     ...repositoriesOn(db),
     store: overrides.store ?? new S3ObjectStore(createS3Client(config)),
     queues: overrides.queues ?? createQueues(config, logger),
-    streams: overrides.streams ?? createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT),
+    streams:
+      overrides.streams ??
+      createStreamService(config.STREAM_SERVICE_URL, config.STREAM_SERVICE_TIMEOUT, streamKeySchema),
     vod: overrides.vod ?? createVodService(config.VOD_SERVICE_URL, config.VOD_SERVICE_TIMEOUT),
     outbound: overrides.outbound ?? createOutboundTargets(config),
     links: overrides.links ?? createDownloadLinks(config),

@@ -1,6 +1,7 @@
 /** The shapes of the API's requests and answers as schemas: what handlers check with and openapi.json is made from. */
 import { z } from 'zod';
 import { streamKeySchema } from '../capture/segment-name.ts';
+import { rfc3339 } from '../platform/rfc3339.ts';
 import { visibility } from '../services/vod-service.ts';
 
 /** Any UUID, in lower case. */
@@ -39,7 +40,7 @@ export const streamWebhookBody = z
     stream_id: uuid,
     stream_key: streamKeySchema,
     user_id: uuid.nullish(),
-    timestamp: z.iso.datetime({ offset: true }).describe('When the stream started or ended'),
+    timestamp: rfc3339.describe('When the stream started or ended'),
   })
   .meta({ id: 'StreamWebhook' });
 

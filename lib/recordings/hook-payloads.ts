@@ -17,6 +17,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { streamKeySchema } from '../capture/segment-name.ts';
+import { rfc3339 } from '../platform/rfc3339.ts';
 
 export const HOOK_SERVERS = ['mediamtx', 'nginx-rtmp', 'srs'] as const;
 export type HookServer = (typeof HOOK_SERVERS)[number];
@@ -36,7 +37,7 @@ export interface HookEvent {
 
 const text = z.string().max(1024);
 const id = z.union([text, z.number()]).transform(String);
-const time = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
+const time = rfc3339.transform((value) => new Date(value));
 
 const nginxRtmp = z.object({ call: text, app: text.default(''), name: text.default(''), clientid: text.optional() });
 const srs = z.object({

@@ -10,7 +10,7 @@ const MAX_LIST = 10_000;
 const MAX_PAGE = 1000;
 
 /** Start and id of the last row of a page, written so that nobody takes it for more than it is. */
-const CURSOR = /^(\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\/([0-9a-f-]{36})$/;
+const CURSOR = /^((?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\/([0-9a-f-]{36})$/;
 
 interface Cursor {
   readonly startedAt: string;

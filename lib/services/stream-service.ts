@@ -3,6 +3,7 @@
  * contract). It only reads; what follows from an answer is decided in lib/recordings.
  */
 import { z } from 'zod';
+import { rfc3339 } from '../platform/rfc3339.ts';
 import { NeighbourUnavailable } from './errors.ts';
 import { callOut } from './outbound-http.ts';
 
@@ -11,12 +12,11 @@ const stream = z.object({
   stream_key: z.string(),
   user_id: z.uuid().nullish(),
   status: z.enum(['live', 'ended']),
-  started_at: z.iso.datetime({ offset: true }),
-  ended_at: z.iso.datetime({ offset: true }).nullish(),
+  started_at: rfc3339,
+  ended_at: rfc3339.nullish(),
 });
 
 const liveAnswer = z.object({ streams: z.array(z.unknown()) });
-const streamAnswer = z.object({ stream });
 
 /** A stream as the Stream Service describes it. */
 export interface StreamState {
@@ -37,8 +37,13 @@ export interface StreamService {
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** The Stream Service over HTTP; every call ends within `timeoutMs` and follows no redirect. */
-export function createStreamService(baseUrl: string, timeoutMs: number): StreamService {
+/**
+ * The Stream Service over HTTP; every call ends within `timeoutMs` and follows no redirect.
+ * @param streamKey what a stream key may be: a stream of another one breaks the contract
+ */
+export function createStreamService(baseUrl: string, timeoutMs: number, streamKey: z.ZodType<string>): StreamService {
+  const recordable = stream.extend({ stream_key: streamKey });
+  const streamAnswer = z.object({ stream: recordable });
   const read = async (path: string): Promise<{ status: number; body: unknown }> => {
     const url = `${baseUrl}${path}`;
     try {
@@ -60,7 +65,7 @@ export function createStreamService(baseUrl: string, timeoutMs: number): StreamS
       const answer = liveAnswer.safeParse(body);
       if (status !== 200 || !answer.success)
         throw new NeighbourUnavailable('Stream Service: the list of live streams is not of its contract');
-      const parsed = answer.data.streams.map((entry) => stream.safeParse(entry));
+      const parsed = answer.data.streams.map((entry) => recordable.safeParse(entry));
       const streams = parsed.flatMap((entry) =>
         entry.success && entry.data.status === 'live' ? [toState(entry.data)] : [],
       );

@@ -122,6 +122,7 @@ describe('GET /recordings', () => {
     ['cursor', 'x'],
     ['cursor', ''],
     ['cursor', Buffer.from(`2025-02-30 00:00:00/${randomUUID()}`).toString('base64url')],
+    ['cursor', Buffer.from(`0000-02-03 00:00:00/${randomUUID()}`).toString('base64url')],
     ['cursor', Buffer.from('2025-02-03 00:00:00/not-a-uuid-but-of-its-length-of-36-ch').toString('base64url')],
     ['cursor', Buffer.from(`2025-02-03'; DROP TABLE recordings/${randomUUID()}`).toString('base64url')],
   ])('refuses %s=%p, naming it', async (name, value) => {

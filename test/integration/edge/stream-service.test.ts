@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
+import { streamKeySchema } from '../../../lib/capture/segment-name.ts';
 import { createStreamService } from '../../../lib/services/stream-service.ts';
 import { listen, type RunningServer, sendJson } from '../../support/http.ts';
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const client = () => createStreamService(server.url, 300);
+const client = () => createStreamService(server.url, 300, streamKeySchema);
 
 describe('the Stream Service', () => {
   it('tells the live streams; what breaks its contract is counted and left out', async () => {
@@ -41,6 +42,19 @@ describe('the Stream Service', () => {
       ],
       invalid: 1,
     });
+  });
+
+  it.each([
+    ['a key that leads elsewhere', { stream_key: '..' }],
+    ['a key of several folders', { stream_key: 'a/b' }],
+    ['no key', { stream_key: '' }],
+    ['a start in no year of ours', { started_at: '9999-12-31T23:59:59-01:00' }],
+    ['an end in no year of ours', { ended_at: '0000-06-01T00:00:00Z' }],
+  ])('may tell of a stream with %s, which is no stream to record', async (_what, wrong) => {
+    answer = (_request, response) => sendJson(response, 200, { streams: [stream, { ...stream, ...wrong }] });
+    expect(await client().listLive()).toMatchObject({ streams: [{ streamKey: 'secret-key' }], invalid: 1 });
+    answer = (_request, response) => sendJson(response, 200, { stream: { ...stream, ...wrong } });
+    await expect(client().find(id)).rejects.toMatchObject({ code: 'NEIGHBOUR_UNAVAILABLE' });
   });
 
   it('may not know a stream', async () => {

@@ -114,6 +114,8 @@ describe('POST /webhook/stream', () => {
     ['a hidden key', { stream_key: '.staging' }, 400, expect.stringContaining('stream_key')],
     ['a number for a key', { stream_key: 7 }, 400, expect.stringContaining('stream_key')],
     ['no time', { timestamp: 'yesterday' }, 400, expect.stringContaining('timestamp')],
+    ['a time before all years', { timestamp: '0000-06-01T00:00:00Z' }, 400, expect.stringContaining('timestamp')],
+    ['a time after them', { timestamp: '9999-12-31T23:59:59-01:00' }, 400, expect.stringContaining('timestamp')],
   ])('with %s is refused as JSON', async (_what, overrides, status, error) => {
     const answer = await serviceWith().call('POST', '/webhook/stream', { body: webhook(overrides) });
     expect([answer.status, answer.json]).toEqual([status, { error }]);

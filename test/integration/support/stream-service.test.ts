@@ -1,4 +1,5 @@
 /** The stand-in against the recorder's own client: both sides of docs/STREAM-SERVICE.md agree, in health and in failure. */
+import { streamKeySchema } from '../../../lib/capture/segment-name.ts';
 import { createStreamService } from '../../../lib/services/stream-service.ts';
 import { call, listen, type RunningServer, readBody, sendJson } from '../../support/http.ts';
 import { StreamServiceStandIn } from '../../support/stream-service.ts';
@@ -24,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => standIn.close());
 
-const client = () => createStreamService(standIn.url, CLIENT_TIMEOUT_MS);
+const client = () => createStreamService(standIn.url, CLIENT_TIMEOUT_MS, streamKeySchema);
 const events = () => received.map(({ event }) => event);
 
 describe('the Stream Service stand-in, read by the recorder’s client', () => {

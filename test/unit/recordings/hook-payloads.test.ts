@@ -106,6 +106,11 @@ describe('a hook of MediaMTX, by our script', () => {
     expect(readHook('mediamtx', mediaMtx(end))).toEqual({ ...started, event: 'stream.ended' });
   });
 
+  it.each(['0000-06-01T00:00:00Z', '9999-12-31T23:59:59-01:00'])('at %s, in no year of ours, is refused', (time) => {
+    const body = mediaMtx('ready').replace('2025-10-05T18%3A00%3A00Z', encodeURIComponent(time));
+    expect(() => readHook('mediamtx', body)).toThrow(/years 1 to 9999/);
+  });
+
   it('has the last part of its path for a stream key', () => {
     expect(readHook('mediamtx', mediaMtx('ready', 'live/eu/abc123'))).toMatchObject({ streamKey: 'abc123' });
   });
