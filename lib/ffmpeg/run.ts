@@ -70,7 +70,7 @@ export function runFfmpeg(options: RunOptions): Promise<RunResult> {
   });
   child.once('close', (exitCode, killedBy) => {
     release();
-    const stderrTail = tail.text();
+    const stderrTail = withoutFolders(tail.text());
     if (stopped === 'aborted') reject(new FfmpegAborted({ cause: signal?.reason }));
     else if (stopped === 'timeout') reject(new FfmpegTimeout(options.timeoutMs, stderrTail));
     else if (isScratchFull(stderrTail)) reject(new ScratchFull(stderrTail));
@@ -91,6 +91,11 @@ function yieldToOthers(pid: number | undefined): void {
 /** Some versions of ffmpeg lose a write error at the trailer and end with 0: the message counts, not only the code. */
 function isScratchFull(stderr: string): boolean {
   return stderr.includes('No space left on device') || stderr.includes('Disk quota exceeded');
+}
+
+/** What it says goes into logs and reports, and a folder of scratch space is named by a stream key, a credential. */
+function withoutFolders(text: string): string {
+  return text.replaceAll(/(file:)?(\/[^\s/:'"]+)+\//g, '');
 }
 
 function warningsIn(stderr: string): string[] {

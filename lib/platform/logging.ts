@@ -4,6 +4,7 @@
  * specified message that names the finished file).
  */
 import { createHash } from 'node:crypto';
+import { normalize } from 'node:path';
 import { types } from 'node:util';
 import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
 import type { Config } from './config.ts';
@@ -81,7 +82,7 @@ const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].inc
 
 /** The folders and buckets whose entries are named by stream keys. */
 export function keyFoldersOf(config: Pick<Config, 'SCRATCH_DIR' | 'LIVE_BUCKET' | 'MINIO_BUCKET'>): string[] {
-  return [config.SCRATCH_DIR, config.LIVE_BUCKET, config.MINIO_BUCKET];
+  return [normalize(config.SCRATCH_DIR), config.LIVE_BUCKET, config.MINIO_BUCKET];
 }
 
 /**
@@ -104,4 +105,9 @@ export function hideStreamKeys(text: string, keyFolders: readonly string[]): str
 /** Ten hex digits that stand for a stream key in logs: enough to tell streams apart, useless for publishing. */
 export function hashStreamKey(streamKey: string): string {
   return createHash('sha256').update(streamKey).digest('hex').slice(0, 10);
+}
+
+/** A file's name as it may be shown: streaming servers put the stream key in front, `key-12.ts` is `…-12.ts`. */
+export function withoutStreamKey(name: string, streamKey: string): string {
+  return streamKey === '' ? name : name.replaceAll(streamKey, '…');
 }

@@ -8,6 +8,7 @@
 import { SegmentNoProgramError, SegmentRejected } from '../capture/errors.ts';
 import { type ObjectKey, parseObjectKey } from '../capture/segment-name.ts';
 import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
+import { withoutStreamKey } from '../platform/logging.ts';
 import { ObjectMissing, ObjectTooLarge } from '../storage/errors.ts';
 import { stagedSegmentKey } from '../storage/keys.ts';
 import type { FetchedObject } from '../storage/object-store.ts';
@@ -52,7 +53,8 @@ export async function captureSegment(
   const parsed = parseObjectKey(key);
   if (parsed.kind !== 'segment') return { kind: 'ignored', why: 'not a segment' };
   if (candidates.length === 0) return { kind: 'ignored', why: 'no recording of this stream key takes segments' };
-  context.logger.info({ recording_id: candidates.at(-1)?.id }, `📥 Downloading segment: ${parsed.name}`);
+  const shown = withoutStreamKey(parsed.name, parsed.streamKey);
+  context.logger.info({ recording_id: candidates.at(-1)?.id }, `📥 Downloading segment: ${shown}`);
   const memory = spare.take();
   const found = await fetch(context, key, memory);
   if (!found) return { kind: 'absent' };
@@ -189,7 +191,7 @@ async function afterCapture(
 ): Promise<void> {
   if (added.state === 'rejected') {
     context.logger.warn(
-      { recording_id: recordingId, segment: parsed.name, reason: verdict.reason },
+      { recording_id: recordingId, segment: withoutStreamKey(parsed.name, parsed.streamKey), reason: verdict.reason },
       'Segment rejected; it is left out of the recording',
     );
   }

@@ -4,6 +4,7 @@
  * up later is captured all the same.
  */
 import type { Gap } from '../capture/order.ts';
+import { withoutStreamKey } from '../platform/logging.ts';
 import { findCandidates } from './capture-notified.ts';
 import { captureSegment } from './capture-segment.ts';
 import { nowOf, type RecordingContext } from './context.ts';
@@ -77,7 +78,11 @@ async function isAwaited(
   );
   if (attempts < MAX_RETRY_ATTEMPTS) return true;
   context.logger.warn(
-    { recording_id: recording.id, segment: want.key.split('/').at(-1), attempts },
+    {
+      recording_id: recording.id,
+      segment: withoutStreamKey(want.key.split('/').at(-1) ?? '', recording.streamKey),
+      attempts,
+    },
     'A segment is missing; the recording has a gap there',
   );
   return false;

@@ -7,6 +7,7 @@ import type { OrderedSegment } from '../capture/order.ts';
 import type { RunSegment } from '../capture/runs.ts';
 import { numberInName } from '../capture/segment-name.ts';
 import type { SegmentProbe } from '../capture/ts-probe.ts';
+import { withoutStreamKey } from '../platform/logging.ts';
 import type { RecordingContext } from './context.ts';
 import { RecordingNotFound } from './errors.ts';
 import type { LedgerSegment } from './ledger-rows.ts';
@@ -82,8 +83,9 @@ export function computeReport(
   unclaimed: readonly UnclaimedObject[],
 ): CompletenessReport {
   const order = orderLedger(rows);
+  const { streamKey } = recording;
   const nameOf = (key: string) =>
-    key.startsWith(`${recording.streamKey}/`) ? key.slice(recording.streamKey.length + 1) : key;
+    withoutStreamKey(key.startsWith(`${streamKey}/`) ? key.slice(streamKey.length + 1) : key, streamKey);
   const ordered = order.ordered.flatMap((entry): OrderedSegment<ReportedRow>[] => {
     const { probe } = entry.row.segment;
     return probe ? [{ ...entry, row: { ...entry.row, name: nameOf(entry.row.name), probe } }] : [];

@@ -3,7 +3,7 @@
  * the first that fails: what comes behind it must not overtake it. Whether and when to come again is the caller's.
  */
 import { createHash } from 'node:crypto';
-import { hashStreamKey, type Logger } from '../platform/logging.ts';
+import { hashStreamKey, type Logger, withoutStreamKey } from '../platform/logging.ts';
 import { StorageAccessDenied, StorageRefused } from '../storage/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type DiskFile, type PlanRules, planUploads, type Step } from './plan.ts';
@@ -52,7 +52,7 @@ export async function uploadGroup(context: GroupContext, group: ScannedGroup): P
   for (const file of group.playlists) {
     sayOnce(context, group, `unread ${file.name}`, file.names === null && file.unchangedMs > UNREADABLE_MS, () => ({
       level: 'warn',
-      message: `Not uploaded: ${label(group, file.name)} is no playlist that can be read`,
+      message: `Not uploaded: ${withoutStreamKey(file.name, group.place.streamKey)} is no playlist that can be read`,
     }));
   }
   for (const step of plan.steps) {
@@ -63,7 +63,7 @@ export async function uploadGroup(context: GroupContext, group: ScannedGroup): P
   for (const name of plan.lost) {
     sayOnce(context, group, `lost ${name}`, true, () => ({
       level: 'warn',
-      message: `Lost: ${label(group, name)} is in the playlist, but was deleted before it was uploaded`,
+      message: `Lost: ${withoutStreamKey(name, group.place.streamKey)} is in the playlist, but was deleted before it was uploaded`,
     }));
   }
 }
@@ -84,8 +84,9 @@ async function uploadStep(context: GroupContext, group: ScannedGroup, step: Step
     }
     const ms = Math.round(performance.now() - startedAt);
     const line = { stream: hashStreamKey(group.place.streamKey), bytes: bytes.length, ms };
-    if (step.kind === 'segment') context.logger.info(line, `📤 Uploaded segment: ${label(group, file.name)}`);
-    else context.logger.debug(line, `Uploaded playlist: ${label(group, file.name)}`);
+    if (step.kind === 'segment')
+      context.logger.info(line, `📤 Uploaded segment: ${withoutStreamKey(file.name, group.place.streamKey)}`);
+    else context.logger.debug(line, `Uploaded playlist: ${withoutStreamKey(file.name, group.place.streamKey)}`);
   }
   await note(context, key, file);
   return 'done';
@@ -95,7 +96,7 @@ async function uploadStep(context: GroupContext, group: ScannedGroup, step: Step
 async function refuse(context: GroupContext, group: ScannedGroup, file: DiskFile, why: string): Promise<'done'> {
   context.logger.error(
     { stream: hashStreamKey(group.place.streamKey), reason: why },
-    `Not uploaded: ${label(group, file.name)} is refused`,
+    `Not uploaded: ${withoutStreamKey(file.name, group.place.streamKey)} is refused`,
   );
   await note(context, `${group.place.prefix}${file.name}`, file);
   return 'done';
@@ -138,11 +139,6 @@ function sayOnce(
   said.add(mark);
   const { level, message } = say();
   logger[level]({ stream: hashStreamKey(place.streamKey) }, message);
-}
-
-/** A file's name without the stream key, which is a credential and part of it in flat folders. */
-function label({ place }: ScannedGroup, name: string): string {
-  return name.startsWith(place.streamKey) ? `…${name.slice(place.streamKey.length)}` : name;
 }
 
 function isSame(known: { size: number; mtimeMs: number } | undefined, file: DiskFile): boolean {

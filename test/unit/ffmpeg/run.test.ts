@@ -1,9 +1,11 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { FfmpegAborted, FfmpegFailed, FfmpegTimeout, ScratchFull } from '../../../lib/ffmpeg/errors.ts';
 import { findFfmpeg } from '../../../lib/ffmpeg/find.ts';
 import { hardenedInput, runFfmpeg } from '../../../lib/ffmpeg/run.ts';
+import { listen } from '../../support/http.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -41,9 +43,10 @@ describe('runFfmpeg', () => {
     expect(error).toMatchObject({ code: 'FFMPEG_FAILED', signal: 'SIGKILL', retryable: true });
   });
 
-  it('tells a full scratch volume from bad media, even when the exit code is 0', async () => {
+  it.each(['No space left on device', 'Disk quota exceeded'])('tells a full disk from bad media: %s', async (why) => {
+    // Some versions end well nevertheless.
     for (const exit of [0, 1]) {
-      const ffmpegPath = await script(`echo "av_interleaved_write_frame(): No space left on device" >&2; exit ${exit}`);
+      const ffmpegPath = await script(`echo "av_interleaved_write_frame(): ${why}" >&2; exit ${exit}`);
       expect(await failure(runFfmpeg({ ffmpegPath, args: [], timeoutMs: 10_000 }))).toBeInstanceOf(ScratchFull);
     }
   });
@@ -78,6 +81,15 @@ describe('runFfmpeg', () => {
     expect(warnings.length).toBeLessThanOrEqual(20);
   });
 
+  it('tells files by their names alone: a folder of scratch space is named by a stream key', async () => {
+    const says = 'file:/tmp/my rec/sk_live_9f2c/run-0.ts: corrupt input packet in stream 1';
+    const warned = await runFfmpeg({ ffmpegPath: await script(`echo '${says}' >&2`), args: [], timeoutMs: 10_000 });
+    expect(warned.warnings.join()).toMatch(/run-0\.ts: corrupt input packet in stream 1$/);
+    const ffmpegPath = await script(`echo '${says}' >&2; exit 1`);
+    const error = await failure(runFfmpeg({ ffmpegPath, args: [], timeoutMs: 10_000 }));
+    expect(inspect([warned, error])).not.toContain('sk_live_9f2c');
+  });
+
   it('does not follow a playlist that takes the place of a segment', async () => {
     const { path } = await findFfmpeg();
     const trap = join(dir, 'run-0.ts');
@@ -86,5 +98,56 @@ describe('runFfmpeg', () => {
     const error = await failure(runFfmpeg({ ffmpegPath: path, args, timeoutMs: 20_000 }));
     expect(error).toBeInstanceOf(FfmpegFailed);
     expect(String((error as FfmpegFailed).stderrTail)).not.toMatch(/127\.0\.0\.1|Connection/);
+  });
+
+  describe('over bytes of somebody else', () => {
+    let ffmpegPath: string;
+    beforeAll(async () => {
+      ffmpegPath = (await findFfmpeg()).path;
+    });
+
+    const read = (input: readonly string[]) =>
+      failure(
+        runFfmpeg({ ffmpegPath, args: [...input, '-c', 'copy', '-f', 'null', '-'], cwd: dir, timeoutMs: 20_000 }),
+      );
+
+    async function makeMedia(name: string): Promise<string> {
+      const path = join(dir, name);
+      const args = ['-f', 'lavfi', '-i', 'testsrc=d=1', '-c:v', 'mpeg2video', '-f', 'mpegts', `file:${path}`];
+      await runFfmpeg({ ffmpegPath, args, timeoutMs: 20_000 });
+      return path;
+    }
+
+    it('opens no address that a list names', async () => {
+      const asked: unknown[] = [];
+      const server = await listen(async (request, response) => {
+        asked.push(request.url);
+        response.end();
+      });
+      const list = join(dir, 'segments.txt');
+      await writeFile(list, `file '${server.url}/x.ts'\n`);
+      expect(await read(hardenedInput(list, 'concat', ['-safe', '0']))).toBeInstanceOf(FfmpegFailed);
+      await server.close();
+      expect(asked).toEqual([]);
+    });
+
+    it('reads no other format than is named, such as a playlist of other files', async () => {
+      await makeMedia('private.ts');
+      const list = join(dir, 'segments.txt');
+      await writeFile(
+        join(dir, 'run-0.ts'),
+        `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nprivate.ts\n#EXT-X-ENDLIST\n`,
+      );
+      await writeFile(list, "file 'run-0.ts'\n");
+      expect(await read(hardenedInput('segments.txt', 'concat', ['-safe', '0']))).toBeInstanceOf(FfmpegFailed);
+      await writeFile(list, "file 'private.ts'\n");
+      expect(await read(hardenedInput('segments.txt', 'concat', ['-safe', '0']))).toBeUndefined();
+    });
+
+    it('takes a file for a file, whatever it is called', async () => {
+      const name = 'data:text,x.ts';
+      await makeMedia(name);
+      expect(await read(hardenedInput(name, 'mpegts'))).toBeUndefined();
+    });
   });
 });

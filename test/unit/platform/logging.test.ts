@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { NoSuchKey } from '@aws-sdk/client-s3';
-import { createLogger } from '../../../lib/platform/logging.ts';
+import { createLogger, hideStreamKeys, keyFoldersOf, withoutStreamKey } from '../../../lib/platform/logging.ts';
 import { translateS3Error } from '../../../lib/storage/errors.ts';
 
 const KEY = 'sk_live_9f2c';
@@ -55,8 +56,12 @@ describe('an error in the log', () => {
     `cannot read live-segments/${KEY}/segment_000.ts`,
     `GET http://minio:9000/recordings/${KEY}.mp4 failed`,
   ])('does not show the key in %p', (message) => {
-    const text = logOf((logger) => logger.error({ err: new Error(message) }, 'Failed'));
-    expect(text).not.toContain(KEY);
+    const cause = new Error(message);
+    for (const err of [cause, new Error('outer', { cause }), message]) {
+      const text = logOf((logger) => logger.error({ err }, 'Failed'));
+      expect(text).toMatch(/Failed/);
+      expect(text).not.toContain(KEY);
+    }
   });
 
   it('leaves the names of source files in its stack', () => {
@@ -67,5 +72,34 @@ describe('an error in the log', () => {
 
   it('that is no Error is logged as text', () => {
     expect(JSON.parse(logOf((logger) => logger.error({ err: 'plain' }, 'Failed'))).err).toBe('plain');
+  });
+});
+
+describe('the log', () => {
+  it('has no secret in it, however a line came to have one', () => {
+    const secrets = { password: 'hunter2', secret: 'hunter2', authorization: 'hunter2' };
+    const text = logOf((logger) =>
+      logger.info({ ...secrets, config: secrets, headers: { authorization: 'hunter2' } }, 'Started'),
+    );
+    expect(text).toContain('[redacted]');
+    expect(text).not.toContain('hunter2');
+  });
+
+  it('masks below the scratch folder, however that is written', () => {
+    for (const SCRATCH_DIR of ['/var//scratch/', './scratch', 'scratch/../scratch']) {
+      const folders = keyFoldersOf({ SCRATCH_DIR, LIVE_BUCKET: 'live', MINIO_BUCKET: 'finished' });
+      expect(hideStreamKeys(`open '${join(SCRATCH_DIR, KEY, 'run-0.ts')}'`, folders)).not.toContain(KEY);
+    }
+  });
+});
+
+describe('a file’s name without the stream key', () => {
+  it.each([
+    ['key-12.ts', 'key', '…-12.ts'],
+    ['live_key_key.ts', 'key', 'live_…_….ts'],
+    ['segment_007.ts', 'key', 'segment_007.ts'],
+    ['segment_007.ts', '', 'segment_007.ts'],
+  ])('of %s with the key %p is %s', (name, key, shown) => {
+    expect(withoutStreamKey(name, key)).toBe(shown);
   });
 });
