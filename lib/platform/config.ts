@@ -63,8 +63,10 @@ const flag = (fallback: boolean) =>
       return z.NEVER;
     });
 
+/** Without user name and password: fetch refuses such a URL, and quotes it in what it says. */
 const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL', abort: true })
+  .refine((url) => new URL(url).username + new URL(url).password === '', 'must be a URL without user name and password')
   .transform((url) => url.replace(/\/+$/, ''));
 
 const endpoint = z

@@ -34,6 +34,9 @@ describe('the configuration', () => {
     ['MINIO_USE_SSL', 'maybe'],
     ['MINIO_BUCKET', 'Not A Bucket'],
     ['STREAM_SERVICE_URL', 'ftp://x'],
+    ['STREAM_SERVICE_URL', 'http://user:hunter2@streams:8082'],
+    ['VOD_SERVICE_URL', 'https://user@vod'],
+    ['VOD_SERVICE_URL', 'not a URL'],
     ['MONITOR_INTERVAL', 'soon'],
     ['MONITOR_INTERVAL', '0s'],
     ['MAX_RETRY_ATTEMPTS', '0'],
@@ -43,16 +46,21 @@ describe('the configuration', () => {
     ['WEBHOOK_SECRET', 'short'],
     ['WEBHOOK_ALLOW_FROM', '10.0.0.0/99'],
     ['MINIO_WEBHOOK_TOKEN', 'with space'],
+    ['HOOK_TOKEN', 'seven-7'],
+    ['DOWNLOAD_LINK_TTL', '169h'],
     ['CORS_ORIGINS', 'https://tv.example/path'],
     ['CORS_ORIGINS', 'tv.example'],
     ['OUTBOUND_WEBHOOK_URLS', 'ftp://hooks.example'],
-    ['OUTBOUND_WEBHOOK_URLS', 'https://user:pass@hooks.example'],
+    ['OUTBOUND_WEBHOOK_URLS', 'https://user:hunter2@hooks.example'],
+    ['OUTBOUND_WEBHOOK_URLS', Array.from({ length: 21 }, (_, n) => `https://${n}.hooks.example`).join()],
     ['EVENT_BUS_NAME', 'no spaces'],
     ['RECORDING_KEY_TEMPLATE', '{stream_key}'],
     ['RECORDING_KEY_TEMPLATE', '{started_at}.mp4'],
     ['RECORDING_KEY_TEMPLATE', '../{stream_key}.mp4'],
     ['RECORDING_KEY_TEMPLATE', 'folder/{stream_key}.mp4'],
     ['RECORDING_KEY_TEMPLATE', '.staging-{stream_key}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', 'a..{stream_key}.mp4'],
+    ['RECORDING_KEY_TEMPLATE', `${'a'.repeat(200)}{stream_key}.mp4`],
     ['RECORDING_KEY_TEMPLATE', '{user}{stream_key}.mp4'],
   ])('refuses %s=%s, naming the variable and not the value', (name, value) => {
     let message = '';
@@ -63,6 +71,7 @@ describe('the configuration', () => {
       message = (error as Error).message;
     }
     expect(message).toContain(`${name}:`);
+    expect(message).not.toContain('hunter2');
   });
 
   it('never repeats a secret in its message', () => {
