@@ -4,6 +4,7 @@
  *
  * - serverless-offline allows every web page to read every answer, with credentials (Access-Control-Allow-Origin is
  *   whatever the Origin was). Who may read is the service's own decision: the Origin is hidden from it.
+ * - it calls a body without a type JSON, which pages of other origins may not send unasked: it stays what it is, bytes.
  * - errors that never reach a function get the service's form, `{"error": …}`.
  * - the port for invocations stays on loopback, wherever the service listens: it asks nobody who they are.
  */
@@ -11,6 +12,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net';
 
 interface HapiRequest {
   readonly headers: Record<string, string | undefined>;
+  readonly raw: { readonly req: { readonly rawHeaders: string[] } };
   readonly response: {
     readonly isBoom?: boolean;
     readonly output?: { readonly statusCode: number; payload: unknown };
@@ -77,6 +79,7 @@ function correctAnswers(server: HapiServer): void {
   server.ext('onRequest', (request, toolkit) => {
     // The event of the function is made from the raw headers, which keep it.
     delete request.headers.origin;
+    if (!request.headers['content-type']) request.raw.req.rawHeaders.push('content-type', 'application/octet-stream');
     return toolkit.continue;
   });
   server.ext('onPreResponse', ({ response }, toolkit) => {

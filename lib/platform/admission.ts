@@ -103,7 +103,7 @@ function admitByAddress(event: HttpEvent, allowed: AddressList): void {
   const { sourceIp } = event.requestContext.http;
   if (!allowed.has(sourceIp)) throw new HttpProblem(403, 'This address may not call this route');
   const lastHop = header(event, 'x-forwarded-for')?.split(',').at(-1)?.trim();
-  if (lastHop && normalAddress(lastHop) !== normalAddress(sourceIp)) {
+  if (lastHop !== undefined && normalAddress(lastHop) !== normalAddress(sourceIp)) {
     throw new HttpProblem(403, 'Requests through a proxy have to be signed: set WEBHOOK_SECRET');
   }
   if (isForeignPage(event)) throw new HttpProblem(403, 'Pages of other origins may not call this route');

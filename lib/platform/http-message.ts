@@ -49,8 +49,8 @@ export function readRawBody(event: HttpEvent): Buffer {
 }
 
 /**
- * The body as JSON, checked by a schema. From a browser, a content type that is not JSON is refused: no page of another
- * origin can send JSON without asking first. Plain HTTP clients may call their JSON what they like.
+ * The body as JSON, checked by a schema. From a browser, a content type that is not JSON is refused, and so is none: no page
+ * of another origin can send JSON without asking first. Plain HTTP clients may call their JSON what they like.
  * @throws {HttpProblem} 413 over 64 KiB, 415 for another content type from a browser, 400 where it is no JSON or does not fit,
  *   naming the fields
  */
@@ -58,7 +58,7 @@ export function readJsonBody<Output>(event: HttpEvent, schema: z.ZodType<Output>
   const bytes = readRawBody(event);
   const contentType = header(event, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
   const fromPage = header(event, 'origin') !== undefined || header(event, 'sec-fetch-site') !== undefined;
-  if (fromPage && contentType && !/^application\/([a-z0-9.-]+\+)?json$/.test(contentType)) {
+  if (fromPage && !/^application\/([a-z0-9.-]+\+)?json$/.test(contentType ?? '')) {
     throw new HttpProblem(415, 'The body has to be application/json');
   }
   let value: unknown;

@@ -56,6 +56,15 @@ describe('over HTTP', () => {
     expect([altered.status, await altered.json()]).toEqual([401, { error: 'The signature is wrong' }]);
   });
 
+  it('a script of another origin gets nothing in by leaving the type of its body out', async () => {
+    const answer = await ask(`/recording/${randomUUID()}/clips`, {
+      method: 'POST',
+      body: new Blob(['{"start":0,"end":5}']),
+      headers: { origin: 'https://evil.example' },
+    });
+    expect([answer.status, await answer.json()]).toEqual([415, { error: 'The body has to be application/json' }]);
+  });
+
   it("MinIO's token is enough for notifications", async () => {
     const body = JSON.stringify({ EventName: 's3:ObjectCreated:Put', Key: 'live-segments/a/b.ts', Records: [] });
     const send = (token: string) =>

@@ -11,16 +11,19 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const TOKEN = 'token-of-the-store';
 const BODY = '{"a":1}';
 
-/** 200 where the request is let in, else the status of the refusal. */
-function ask(access: Access, env: Record<string, string>, request: Request = {}): number {
+/** Null where the request is let in. */
+function refusalOf(access: Access, env: Record<string, string>, request: Request = {}): HttpProblem | null {
   try {
     admit(access, httpEvent('POST', '/webhook/stream', { body: BODY, ...request }), readConfig(env), NOW);
-    return 200;
+    return null;
   } catch (error) {
     expect(error).toBeInstanceOf(HttpProblem);
-    return (error as HttpProblem).statusCode;
+    return error as HttpProblem;
   }
 }
+
+/** 200 where the request is let in, else the status of the refusal. */
+const ask = (...asked: Parameters<typeof refusalOf>): number => refusalOf(...asked)?.statusCode ?? 200;
 
 const signed = (at = NOW, body = BODY): Record<string, string> => ({
   ...sign(readConfig({ WEBHOOK_SECRET: SECRET }).WEBHOOK_SECRET ?? [], 'msg_1', at, body),
@@ -56,6 +59,24 @@ describe('without WEBHOOK_SECRET', () => {
     expect(ask('internal', {}, { headers: { 'x-forwarded-for': '203.0.113.9' } })).toBe(403);
     expect(ask('internal', {}, { headers: { 'X-Forwarded-For': '127.0.0.1, 203.0.113.9' } })).toBe(403);
     expect(ask('internal', {}, { headers: { 'x-forwarded-for': '127.0.0.1' } })).toBe(200);
+    expect(ask('internal', {}, { sourceIp: '::ffff:127.0.0.1', headers: { 'x-forwarded-for': '127.0.0.1' } })).toBe(
+      200,
+    );
+    for (const hops of ['', ' ', '203.0.113.9,', 'unknown']) {
+      expect(ask('internal', {}, { headers: { 'x-forwarded-for': hops } })).toBe(403);
+    }
+  });
+
+  it('passes over the zone of an address that has one', () => {
+    expect(ask('internal', { WEBHOOK_ALLOW_FROM: 'fe80::/10' }, { sourceIp: 'fe80::1%eth0' })).toBe(200);
+  });
+
+  it.each([
+    ['another address', { sourceIp: '203.0.113.9' }, 'This address may not call'],
+    ['a proxy', { headers: { 'x-forwarded-for': '203.0.113.9' } }, 'through a proxy.*WEBHOOK_SECRET'],
+    ['a page', { headers: { origin: 'https://evil.example' } }, 'Pages of other origins'],
+  ])('says to %s why it is refused', (_who, request, why) => {
+    expect(refusalOf('internal', {}, request)).toMatchObject({ statusCode: 403, message: expect.stringMatching(why) });
   });
 
   it('refuses pages of other origins in a browser on an allowed machine', () => {
@@ -105,6 +126,20 @@ describe('with WEBHOOK_SECRET', () => {
   it('refuses a signature of another body, or of five minutes ago', () => {
     expect(ask('internal', env, { headers: signed(NOW, '{"a":2}') })).toBe(401);
     expect(ask('internal', env, { headers: signed(NOW - 301_000) })).toBe(401);
+  });
+
+  it.each([
+    ['is not signed', {}, 'not signed'],
+    ['has half of the headers', { 'webhook-id': 'msg_1' }, 'not signed'],
+    ['has a time that is none', { ...signed(), 'webhook-timestamp': '-1' }, 'malformed'],
+    ['is too old', signed(NOW - 301_000), 'too old'],
+    ['has a wrong signature', signed(NOW, 'other'), 'signature is wrong'],
+  ])('says why it refuses what %s, and what it wants', (_what, headers, why) => {
+    expect(refusalOf('internal', env, { headers: headers as Record<string, string> })).toMatchObject({
+      statusCode: 401,
+      message: expect.stringContaining(why),
+      headers: { 'www-authenticate': expect.stringMatching(/^Signature /) },
+    });
   });
 
   it('signs the absence of a body too', () => {

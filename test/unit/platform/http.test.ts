@@ -10,6 +10,8 @@ import {
   readQuery,
 } from '../../../lib/platform/http.ts';
 import { createLogger } from '../../../lib/platform/logging.ts';
+import { NeighbourUnavailable } from '../../../lib/services/errors.ts';
+import { BucketMissing, StorageAccessDenied, StorageUnavailable } from '../../../lib/storage/errors.ts';
 import { callerOf } from '../../support/lambda.ts';
 
 const body = z.object({ name: z.string() });
@@ -34,9 +36,6 @@ const routes = [
   route('POST', '/things', 'internal', async (event) => json(200, readJsonBody(event, body))),
   route('GET', '/broken', 'public', async () => {
     throw new Error('secret details of /srv/app.ts');
-  }),
-  route('GET', '/down', 'public', async () => {
-    throw new DatabaseUnavailable('PostgreSQL is not available: 10.1.2.3 refused');
   }),
   route('GET', '/teapot', 'public', async () => {
     throw new HttpProblem(418, 'A teapot', { 'x-tea': 'green' });
@@ -88,13 +87,19 @@ describe('what goes wrong', () => {
     expect(logged[0]?.err).toMatchObject({ message: 'secret details of /srv/app.ts' });
   });
 
-  it('is a 503 that says to try again where a back end is down, without its address', async () => {
-    const answer = await serve().call('GET', '/down');
-    expect([answer.status, answer.json, answer.headers['retry-after']]).toEqual([
-      503,
-      { error: 'The database is not available, try again' },
-      '5',
-    ]);
+  it.each([
+    ['the database', DatabaseUnavailable, 503, 'The database is not available, try again'],
+    ['the store', StorageUnavailable, 503, 'The object store is not available, try again'],
+    ['a bucket', BucketMissing, 503, 'The object store is not available, try again'],
+    ['access to the store', StorageAccessDenied, 503, 'The object store is not available, try again'],
+    ['a neighbour', NeighbourUnavailable, 502, 'Another service is not available, try again'],
+  ])('says to try again where %s is missing, without its address', async (_what, Failure, status, error) => {
+    const down = route('GET', '/down', 'public', async () => {
+      throw new Failure('connect ECONNREFUSED 10.1.2.3:9000');
+    });
+    const service = { logger: createLogger('silent'), clock: { now: () => 0 }, config: readConfig({}) };
+    const answer = await callerOf([down], service)('GET', '/down');
+    expect([answer.status, answer.json, answer.headers['retry-after']]).toEqual([status, { error }, '5']);
   });
 
   it('tells what a handler says on purpose, headers included', async () => {
@@ -132,13 +137,14 @@ describe('a body', () => {
 
   it('from a page of a browser has to say that it is JSON: no form of another origin can', async () => {
     const headers = { host: 'localhost:8083', origin: 'http://localhost:8083' };
-    const types = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonp'];
+    // A script may send bytes without any type, and does not have to ask first either.
+    const types = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonp', ''];
     for (const type of types) {
       expect((await post({ body: '{"name":"x"}', headers: { ...headers, 'content-type': type } })).status).toBe(415);
       // A plain client, such as curl with -d, may call it what it likes.
       expect((await post({ body: '{"name":"x"}', headers: { 'content-type': type } })).status).toBe(200);
     }
-    for (const type of ['', 'application/json; charset=utf-8', 'application/cloudevents+json']) {
+    for (const type of ['application/json; charset=utf-8', 'application/cloudevents+json']) {
       expect((await post({ body: '{"name":"x"}', headers: { ...headers, 'content-type': type } })).status).toBe(200);
     }
   });
@@ -153,6 +159,15 @@ describe('a body', () => {
     ['of 3 MB', 'x'.repeat(3_000_000), 413, expect.stringContaining('65536 bytes')],
   ])('that is %s is refused as JSON', async (_what, sent, status, error) => {
     expect(await post({ body: sent })).toMatchObject({ status, json: { error } });
+  });
+
+  it('with a thousand wrong fields is told of five', async () => {
+    const many = route('POST', '/many', 'internal', async (event) =>
+      json(200, readJsonBody(event, z.array(z.string()))),
+    );
+    const service = { logger: createLogger('silent'), clock: { now: () => 0 }, config: readConfig({}) };
+    const { status, json: answer } = await callerOf([many], service)('POST', '/many', { body: Array(1000).fill(1) });
+    expect([status, answer.error.split('; ').length]).toEqual([400, 5]);
   });
 });
 
