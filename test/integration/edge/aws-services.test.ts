@@ -1,5 +1,5 @@
 /** Secrets of AWS and events on a bus, over the real clients' wire against a stand-in of the services. */
-import { readConfig } from '../../../lib/platform/config.ts';
+import { readConfig, VARIABLES } from '../../../lib/platform/config.ts';
 import { resolveSecrets } from '../../../lib/platform/secrets.ts';
 import { eventBridgeTarget } from '../../../lib/services/outbound-targets.ts';
 import { listen, type RunningServer, readBody, sendJson } from '../../support/http.ts';
@@ -59,6 +59,13 @@ describe('stored secrets', () => {
       1,
     ]);
     expect(asked).toEqual(['AmazonSSM.GetParameters', 'secretsmanager.GetSecretValue']);
+  });
+
+  it('are read ten at a time, which is what Parameter Store takes', async () => {
+    const names = VARIABLES.slice(0, 11);
+    for (const name of names) stored[`/many/${name}`] = `value of ${name}`;
+    const environment = await resolveSecrets(Object.fromEntries(names.map((name) => [name, `ssm:/many/${name}`])));
+    expect(environment).toEqual(Object.fromEntries(names.map((name) => [name, `value of ${name}`])));
   });
 
   it('that are not there stop the start with the name of the variable', async () => {

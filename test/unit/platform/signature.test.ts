@@ -77,6 +77,23 @@ describe('a signature of Standard Webhooks', () => {
     expect(verify([], headers, BODY, NOW)).toBe('wrong');
   });
 
+  it('is looked for among the first sixteen, and an id has at most 256 characters', () => {
+    const headers = sign(secrets(SECRET), 'm', NOW, BODY);
+    const among = (others: number) => ({
+      ...headers,
+      'webhook-signature': `${'v1,AAAA '.repeat(others)}${headers['webhook-signature']}`,
+    });
+    expect(verify(secrets(SECRET), among(15), BODY, NOW)).toBe('valid');
+    expect(verify(secrets(SECRET), among(16), BODY, NOW)).toBe('wrong');
+    for (const [length, verdict] of [
+      [256, 'valid'],
+      [257, 'malformed'],
+    ] as const) {
+      const long = sign(secrets(SECRET), 'm'.repeat(length), NOW, BODY);
+      expect(verify(secrets(SECRET), long, BODY, NOW)).toBe(verdict);
+    }
+  });
+
   it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('without %s is missing', (name) => {
     expect(verify(secrets(SECRET), { ...sign(secrets(SECRET), 'm', NOW, BODY), [name]: undefined }, BODY, NOW)).toBe(
       'missing',
