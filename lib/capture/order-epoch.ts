@@ -18,6 +18,9 @@ export interface Entry<R extends OrderRow> {
   readonly numbered: boolean;
 }
 
+/** How long an encoder that is running is silent at most while segments of an older one still come. */
+const SILENT_MS = 20_000;
+
 /** Adds an entry, behind those of the same number: a row without a number of its own follows the row it took it from. */
 export function insert<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>): void {
   epoch.entries.splice(lowerBound(epoch.entries, entry.number, true), 0, entry);
@@ -43,6 +46,11 @@ export function lowerBound<R extends OrderRow>(entries: readonly Entry<R>[], num
     else high = middle;
   }
   return low;
+}
+
+/** The older one got segments long after the newest of the other: that one is not the one that is running. */
+export function isOutlived<R extends OrderRow>(epoch: Epoch<R>, older: Epoch<R>): boolean {
+  return older.lastAtMs - epoch.lastAtMs > SILENT_MS;
 }
 
 /** Nothing can lie between the two. */

@@ -5,7 +5,7 @@
  * order-fit.ts judges a fit, order-lookback.ts corrects with what came later.
  */
 import { continues, nominalMs, type OrderRow, type Placed } from './order-axis.ts';
-import { type Entry, type Epoch, find, insert } from './order-epoch.ts';
+import { type Entry, type Epoch, find, insert, isOutlived } from './order-epoch.ts';
 import { costIn, goesOn } from './order-fit.ts';
 import { lookBack } from './order-lookback.ts';
 
@@ -33,7 +33,7 @@ export function splitEpochs<R extends OrderRow>(
 
 function walk<R extends OrderRow>(epochs: Epoch<R>[], replaced: Replaced<R>[], entry: Entry<R>, step: number): void {
   let best: { epoch: Epoch<R>; cost: number } | null = null;
-  const running = epochs.at(-1);
+  const running = runningOf(epochs);
   for (const epoch of epochs.slice(-OPEN_EPOCHS).reverse()) {
     const twin = find(epoch, entry.number);
     if (twin !== undefined && isReplacement(twin.row, entry.row)) {
@@ -47,6 +47,16 @@ function walk<R extends OrderRow>(epochs: Epoch<R>[], replaced: Replaced<R>[], e
   }
   if (best === null) epochs.push({ entries: [entry], lastAtMs: entry.row.modifiedAtMs });
   else insert(best.epoch, entry);
+}
+
+/**
+ * The newest epoch, as long as none before it goes on without it: then that one was no restart but a late segment, and may
+ * not have what comes behind a jump of the timestamps.
+ */
+function runningOf<R extends OrderRow>(epochs: readonly Epoch<R>[]): Epoch<R> | undefined {
+  const newest = epochs.at(-1);
+  const older = epochs.slice(-OPEN_EPOCHS, -1).filter((epoch) => newest && isOutlived(newest, epoch));
+  return older.sort((a, b) => b.lastAtMs - a.lastAtMs)[0] ?? newest;
 }
 
 /** A segment without a number goes behind the one it continues, else behind the latest. */

@@ -16,6 +16,8 @@ const LATE_AT_END_MS = 60_000;
 const LATE_IN_HOLE_MS = 120_000;
 /** A number may run ahead of the clock by this much (jitter, bursts); a greater leap is another numbering. */
 const LEAP_MS = 60_000;
+/** Neighbours on one side that say when a segment was due. */
+const NEAR = 3;
 /** Arriving before it can have been made costs a candidate more than arriving late. */
 const EARLY_GRACE_MS = 3000;
 const EARLY_WEIGHT = 6;
@@ -23,7 +25,7 @@ const EARLY_WEIGHT = 6;
 const CONTRADICTS_MS = LATE_AT_END_MS;
 
 interface Fit {
-  /** Milliseconds after the moment when this number was due, reckoned from its neighbour; negative if before. */
+  /** Milliseconds after the moment when this number was due, reckoned from its neighbours; negative if before. */
   lateMs: number;
   /** Timestamps: continue an adjacent segment, suit the distance, might do, are unknown, or contradict. */
   time: 'exact' | 'plausible' | 'loose' | 'unknown' | 'contradicts';
@@ -39,7 +41,7 @@ export function costIn<R extends OrderRow>(
   const at = lowerBound(epoch.entries, entry.number);
   const before = epoch.entries[at - 1];
   const after = epoch.entries[at];
-  const fit = fitBetween(before, entry, after, step);
+  const fit = fitIn(epoch, entry, step);
   if (!allowed(fit, before, after, current)) return null;
   const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
   // Touching timestamps outweigh a difference in time of one segment.
@@ -67,46 +69,42 @@ function allowed<R extends OrderRow>(
   return (current && fit.time === 'exact') || fit.lateMs <= LATE_IN_HOLE_MS;
 }
 
-function fitBetween<R extends OrderRow>(
-  before: Entry<R> | undefined,
-  entry: Entry<R>,
-  after: Entry<R> | undefined,
-  step: number,
-): Fit {
+/** How a segment that is not in the epoch suits its neighbours there, in time and by its timestamps. */
+export function fitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>, step: number): Fit {
+  const at = lowerBound(entries, entry.number);
+  const [before, after] = [entries[at - 1], entries[at]];
   // One that was cut off is shorter than the distance to the next.
   const stepMs = Math.max(...[entry, before, after].flatMap((one) => (one ? [nominalMs(one.row)] : [])));
-  const fromBefore = before === undefined ? Number.POSITIVE_INFINITY : (entry.number - before.number) / step;
-  const toAfter = after === undefined ? Number.POSITIVE_INFINITY : (after.number - entry.number) / step;
-  const due =
-    before !== undefined && fromBefore <= toAfter
-      ? before.row.modifiedAtMs + fromBefore * stepMs
-      : (after?.row.modifiedAtMs ?? 0) - toAfter * stepMs;
-  return { lateMs: entry.row.modifiedAtMs - due, time: timeFit(before, entry, after, step) };
+  const isAfterNearer = !before || (after && after.number - entry.number < entry.number - before.number);
+  const near = isAfterNearer ? entries.slice(at, at + NEAR) : entries.slice(Math.max(0, at - NEAR), at).reverse();
+  const dues = near.map(({ row, number }) => row.modifiedAtMs + ((entry.number - number) / step) * stepMs);
+  return { lateMs: lateness(entry.row.modifiedAtMs, dues), time: timeFit(before, entry, after, step) };
 }
 
 /**
- * A segment that has the next number of the running epoch, in time, is an older one's only where its timestamps touch
- * there; or, where they contradict here, where it was due before the running one began: later that encoder was gone.
+ * How long after it was due by the nearest of its neighbours a segment came. Only what came before it was due by all of them
+ * is early: the nearest one may have been late itself.
+ */
+function lateness(atMs: number, duesMs: readonly number[]): number {
+  const lateMs = atMs - (duesMs[0] ?? 0);
+  return lateMs >= 0 ? lateMs : Math.min(0, atMs - Math.min(...duesMs));
+}
+
+/**
+ * The running epoch goes on with a segment that touches no neighbour in an older one: it touches here, or has the next
+ * number in time and does not contradict. What was due there only after the running one had begun, when that encoder was
+ * gone, is not the older one's even if numbers are missing here or the clock jumps.
  */
 export function goesOn<R extends OrderRow>(running: Epoch<R>, older: Epoch<R>, entry: Entry<R>, step: number): boolean {
-  const last = running.entries.at(-1);
-  if (last === undefined || entry.number <= last.number || !isAdjacent(last, entry, step)) return false;
-  const here = fitBetween(last, entry, undefined, step);
-  if (here.lateMs < -EARLY_GRACE_MS || here.lateMs > LATE_IN_FRONT_MS) return false;
   const there = fitIn(older, entry, step);
   if (there.time === 'exact') return false;
-  const begunMs = running.entries[0]?.row.modifiedAtMs ?? 0;
-  return here.time !== 'contradicts' || entry.row.modifiedAtMs - there.lateMs > begunMs;
-}
-
-/** How its timestamps suit those of its neighbours in the epoch. */
-export function timeFitIn<R extends OrderRow>(epoch: Epoch<R>, entry: Entry<R>, step: number): Fit['time'] {
-  return fitIn(epoch, entry, step).time;
-}
-
-function fitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>, step: number): Fit {
-  const at = lowerBound(entries, entry.number);
-  return fitBetween(entries[at - 1], entry, entries[at], step);
+  const here = fitIn(running, entry, step);
+  const wasGone = entry.row.modifiedAtMs - there.lateMs > (running.entries[0]?.row.modifiedAtMs ?? 0);
+  if (wasGone && here.time === 'exact') return true;
+  const last = running.entries.at(-1);
+  const isInTime = here.lateMs >= -EARLY_GRACE_MS && here.lateMs <= LATE_IN_FRONT_MS;
+  if (last === undefined || entry.number <= last.number || !isInTime) return false;
+  return wasGone || (isAdjacent(last, entry, step) && here.time !== 'contradicts');
 }
 
 function timeFit<R extends OrderRow>(

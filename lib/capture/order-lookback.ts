@@ -8,8 +8,8 @@
  *   prepend     old epoch 7 8 9 and at once 0 … 6, which end where 7 begins (a backlog) → one epoch 0 … 9
  */
 import { continues, nominalMs, type OrderRow } from './order-axis.ts';
-import { type Entry, type Epoch, find, insert, isAdjacent, lowerBound } from './order-epoch.ts';
-import { costIn, suitsDistance, timeFitIn } from './order-fit.ts';
+import { type Entry, type Epoch, find, insert, isAdjacent, isOutlived, lowerBound } from './order-epoch.ts';
+import { costIn, fitIn, suitsDistance } from './order-fit.ts';
 
 /** A restarted encoder's segments overtake each other by at most this much. */
 const AROUND_RESTART_MS = 5000;
@@ -38,6 +38,8 @@ export function lookBack<R extends OrderRow>(epochs: readonly Epoch<R>[], step: 
  */
 function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: number): void {
   const begunMs = Math.min(...epoch.entries.map(({ row }) => row.modifiedAtMs));
+  // Where the old one went on, the new one was late segments: only what touches them is theirs.
+  const goesOn = isOutlived(epoch, previous);
   // What moves widens the time around the restart, so that a row of them is followed to its beginning.
   for (let moved = true; moved; ) {
     moved = false;
@@ -48,7 +50,8 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
       const there = free ? costIn(epoch, entry, step, true) : null;
       // What came before the new epoch met the old one running: then a jump of the timestamps is no reason to leave it.
       const here = costIn(kept, entry, step, entry.row.modifiedAtMs < begunMs);
-      const stays = there === null || (here !== null && there >= here && !isSeam(kept, epoch, entry, step));
+      const isBetterHere = goesOn || (here !== null && there !== null && there >= here);
+      const stays = there === null || (isBetterHere && !isSeam(kept, epoch, entry, step));
       // An epoch keeps its first segment: nothing says that it was late.
       const leaves = kept.entries.length > 0 && !stays;
       insert(leaves ? epoch : kept, entry);
@@ -58,9 +61,14 @@ function rebalance<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step
   }
 }
 
-/** By its timestamps it touches a neighbour in the new epoch, and none in the old one: that outweighs when it came. */
+/**
+ * By its timestamps it touches a neighbour in the new epoch, and none in the old one: that outweighs when it came, unless
+ * the new encoder cannot have made it by then.
+ */
 function isSeam<R extends OrderRow>(kept: Epoch<R>, epoch: Epoch<R>, entry: Entry<R>, step: number): boolean {
-  return timeFitIn(epoch, entry, step) === 'exact' && timeFitIn(kept, entry, step) === 'contradicts';
+  const there = fitIn(epoch, entry, step);
+  const isMade = there.lateMs >= -AROUND_RESTART_MS;
+  return isMade && there.time === 'exact' && fitIn(kept, entry, step).time === 'contradicts';
 }
 
 /**
@@ -87,7 +95,7 @@ function merge<R extends OrderRow>(previous: Epoch<R>, epoch: Epoch<R>, step: nu
   if (!wentOn(previous, epoch.lastAtMs, step)) return;
   const fits = epoch.entries.every((entry) => {
     if (!entry.numbered || find(previous, entry.number) !== undefined) return false;
-    return timeFitIn(previous, entry, step) !== 'contradicts';
+    return fitIn(previous, entry, step).time !== 'contradicts';
   });
   if (fits) moveAll(epoch, previous);
 }

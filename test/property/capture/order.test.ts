@@ -15,7 +15,12 @@ interface Take {
   retried: number;
   retryMs: number;
   startTicks: number;
+  /** From this number on its timestamps are later by JUMP_TICKS, another time by twice as much. */
+  jumpAt: number | null;
 }
+
+/** Not a multiple of any segment's length: two runs must not meet by chance. */
+const JUMP_TICKS = 90_000 * 33 + 70_007;
 
 const take: fc.Arbitrary<Take> = fc.record({
   count: fc.integer({ min: 5, max: 60 }),
@@ -25,7 +30,16 @@ const take: fc.Arbitrary<Take> = fc.record({
   retryMs: fc.integer({ min: 1000, max: 16_000 }),
   // Mostly the same clock after a restart: the hardest case, and ffmpeg's.
   startTicks: fc.constantFrom(126_000, 126_000, 5_000_000, WRAP_90K - 900_000),
+  jumpAt: fc.constant(null),
 });
+
+/** A take that may be a segment or two, and whose clock may be set anew in between. */
+const brokenTake: fc.Arbitrary<Take> = fc
+  .record({
+    ...{ one: take, count: fc.integer({ min: 1, max: 60 }), jumpAt: fc.option(fc.integer({ min: 1, max: 60 })) },
+    startTicks: fc.constantFrom(126_000, 5_000_000_000),
+  })
+  .map(({ one, ...broken }) => ({ ...one, ...broken, lost: [], retryMs: 0 }));
 
 const broadcast = fc.record({
   takes: fc.array(take, { minLength: 1, maxLength: 3 }),
@@ -42,7 +56,7 @@ type Broadcast = typeof broadcast extends fc.Arbitrary<infer T> ? T : never;
 function record({ takes, segmentMs, jitterMs, wholeSeconds, joinedAt, listed }: Broadcast): OrderRow[] {
   const rows: OrderRow[] = [];
   let now = T0;
-  for (const [epoch, { count, pauseMs, lost, retried, retryMs, startTicks }] of takes.entries()) {
+  for (const [epoch, { count, pauseMs, lost, retried, retryMs, startTicks, jumpAt }] of takes.entries()) {
     now += pauseMs;
     const from = epoch === 0 ? joinedAt : 0;
     for (let number = 0; number < from + count; number++) {
@@ -51,7 +65,8 @@ function record({ takes, segmentMs, jitterMs, wholeSeconds, joinedAt, listed }: 
       // A retry that crosses a restart cannot be told from the restart's own segments: kept away from it here.
       const away = number - from > 10 && from + count - number > 12;
       const at = now + (jitterMs[rows.length % jitterMs.length] ?? 0) + (away && number === retried ? retryMs : 0);
-      const first = (startTicks + number * segmentMs * 90) % WRAP_90K;
+      const jump = jumpAt !== null && number >= jumpAt ? JUMP_TICKS * (epoch + 1) : 0;
+      const first = (startTicks + jump + number * segmentMs * 90) % WRAP_90K;
       rows.push({
         id: `${epoch}-${number}`,
         name: `segment_${number}.ts`,
@@ -91,6 +106,20 @@ describe('the order of a broadcast', () => {
         const order = orderSegments(shuffledBy(seed)(rows));
         expect(ids(order.ordered)).toEqual(rows.map(({ id }) => id));
         expect(order.duplicates).toEqual([]);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('is what the encoder did where its clock jumps, soon after it restarted over and over', () => {
+    const broken = fc.record({
+      ...{ one: broadcast, takes: fc.array(brokenTake, { minLength: 2, maxLength: 4 }) },
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(broken, ({ one, takes, seed }) => {
+        const rows = record({ ...one, takes, joinedAt: 0 });
+        expect(ids(orderSegments(shuffledBy(seed)(rows)).ordered)).toEqual(rows.map(({ id }) => id));
       }),
       { numRuns: 400 },
     );

@@ -42,6 +42,16 @@ describe('one numbering', () => {
     expect(ids([row({ number: 0, at: 37 }), ...rows(1, 25, 4)])).toBe(listing('a', 0, 0, 25));
   });
 
+  it('takes the very first segment a minute late, though its clock jumps and it pauses later', () => {
+    const jumped = rows(60, 80, 224).map((one) => ({
+      ...one,
+      firstDts90k: (one.firstDts90k ?? 0) + 9_000_000,
+      endDts90k: (one.endDts90k ?? 0) + 9_000_000,
+    }));
+    const first = row({ number: 0, at: 63 });
+    expect(ids([first, ...rows(1, 39, 4), ...rows(40, 59, 122), ...jumped])).toBe(listing('a', 0, 0, 80));
+  });
+
   it('takes the very first segment late though it was cut off and does not touch the next', () => {
     const cut = { ...row({ number: 0, at: 6 }), endDts90k: 126_000 + 90_000, durationMs: 1000 };
     expect(ids([...rows(1, 3, 4), cut, row({ number: 4, at: 15 })])).toBe(listing('a', 0, 0, 4));
@@ -297,6 +307,12 @@ describe('an encoder that restarts', () => {
       endDts90k: (one.endDts90k ?? 0) + 2_700_000,
     }));
     expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe(`0:a0 ${listing('b', 1, 0, 104)}`);
+  });
+
+  it('soon after another restart, keeps what comes behind a late segment and a lost one', () => {
+    const restarted = [...rows(0, 99, 16, { take: 'b' }), row({ number: 100, at: 223, take: 'b' })];
+    const order = ids([row({ number: 0, at: 2 }), ...restarted, ...rows(102, 120, 220, { take: 'b' })]);
+    expect(order).toBe(`0:a0 ${listing('b', 1, 0, 100)} ${listing('b', 1, 102, 120)}`);
   });
 });
 
