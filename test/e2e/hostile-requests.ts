@@ -54,6 +54,8 @@ const wrongShapes = [
   ['a timestamp that is none', { ...good, timestamp: 'yesterday' }],
   ['a timestamp that is a number', { ...good, timestamp: 1759687200 }],
   ['a timestamp on the 32nd', { ...good, timestamp: '2025-10-32T18:00:00Z' }],
+  ['a timestamp before the year 1', { ...good, timestamp: '0000-12-31T23:59:59Z' }],
+  ['a timestamp in the year 10000', { ...good, timestamp: '9999-12-31T23:59:59-00:01' }],
   ['a prototype', `{"__proto__":{"event":"stream.started"},"constructor":{"prototype":{}}}`],
 ] as const;
 

@@ -61,10 +61,25 @@ describe('a clip of a finished recording', () => {
     const listed = await at.call('GET', `/recording/${recording.id}/clips`);
     expect(listed.json.clips.map((one: { id: string }) => one.id)).toEqual([second.id, made.id]);
 
-    const download = await at.call('GET', `/recording/${recording.id}/clips/${made.id}/download`);
+    const call = callerOf(routes, at.harness.variant({ DOWNLOAD_LINK_TTL: '90s' }));
+    const download = await call('GET', `/recording/${recording.id}/clips/${made.id}/download`);
     expect(download.status).toBe(302);
-    expect(download.headers.location).toMatch(/X-Amz-Signature=/);
-    expect(decodeURIComponent(download.headers.location ?? '')).toContain('filename="The_goal.mp4"');
+    const link = new URL(download.headers.location ?? '').searchParams;
+    expect(link.get('X-Amz-Signature')).toMatch(/^[0-9a-f]{64}$/);
+    expect(link.get('X-Amz-Expires')).toBe('90');
+    expect(link.get('response-content-disposition')).toContain('filename="The_goal.mp4"');
+  });
+
+  it('is one of 200 at most, since anybody may cut one', async () => {
+    const { id } = await finishedRecording(at.harness, at.hls);
+    await at.harness.context.db.query(
+      `INSERT INTO recording_cuts (id, recording_id, kind, generation, start_ms, end_ms, object_key, status, created_at)
+       SELECT gen_random_uuid(), $1, 'clip', 1, 0, 1000, 'clips/' || n, 'ready', now() FROM generate_series(1, 199) n`,
+      [id],
+    );
+    await clip(id, { start: 0, end: 2 });
+    const answer = await at.call('POST', `/recording/${id}/clips`, { body: { start: 0, end: 2 } });
+    expect([answer.status, answer.json]).toEqual([409, { error: 'A recording has at most 200 clips' }]);
   });
 
   it('ends with the recording where its end is later', async () => {

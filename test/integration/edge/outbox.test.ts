@@ -204,6 +204,14 @@ describe('a delivery', () => {
     expect([sent(stuck), sent(free)]).toEqual([[], [1, 2]]);
   });
 
+  it('goes to a target whose name tells its host, and nothing of its path, which may be a secret', () => {
+    const names = serviceWith({
+      OUTBOUND_WEBHOOK_URLS: 'https://hooks.example/services/T0/secret?key=x, https://hooks.example/services/T1/other',
+    }).outbound.map(({ name }) => name);
+    for (const name of names) expect(name).toMatch(/^https:\/\/hooks\.example#[0-9a-f]{8}$/);
+    expect(new Set(names).size).toBe(2);
+  });
+
   it('to one target does not wait for another that is down', async () => {
     const second = await startReceiver();
     receiver.answer = () => 500;

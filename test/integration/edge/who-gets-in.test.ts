@@ -175,7 +175,8 @@ describe('internal routes', () => {
     });
     expect((await call('PATCH', `/recording/${row?.id}`, { body: { video_id: randomUUID() } })).status).toBe(409);
     expect((await call('PATCH', `/recording/${row?.id}`, { body: { video_id: 'x' } })).status).toBe(400);
-    expect((await call('PATCH', `/recording/${row?.id}`, { body: { status: 'completed' } })).status).toBe(400);
+    for (const body of [{ status: 'completed' }, { video_id: null, status: 'completed' }, {}])
+      expect((await call('PATCH', `/recording/${row?.id}`, { body })).status).toBe(400);
   });
 });
 

@@ -135,6 +135,16 @@ it('that fills under the service itself keeps an ended recording waiting, which 
   expect(service.log.revealing(recording.streamKey)).toEqual([]);
 });
 
+it.each(['ENOSPC', 'EDQUOT'])('that is full says %s in whatever it is written with', async (code) => {
+  const service = serviceWith(harness);
+  const recording = await (await startRecording(harness, hls)).row();
+  const full = () => Promise.reject(Object.assign(new Error(`${code}: write`), { code }));
+  await expect(withScratch(service.context, recording, full)).rejects.toMatchObject({
+    code: 'SCRATCH_FULL',
+    retryable: true,
+  });
+});
+
 describe('scratch space', () => {
   const warnings = (service: FaultyService) =>
     service.log.lines.filter((line) => line.message === 'Scratch space is over 80 % full');

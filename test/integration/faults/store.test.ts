@@ -1,12 +1,16 @@
 /** An object store that is down or refuses the credentials, at the start and in flight: said, waited for, made right. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
+import { retryRecording } from '../../../lib/recordings/remake.ts';
 import { announceStart } from '../../../lib/recordings/start-service.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { expectExact, newStream, put, recordingOf, startRecording, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { createBucket } from '../../support/stores/store-server.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -124,6 +128,40 @@ it('a bucket that does not exist is named', async () => {
   expect(service.log.lines).toContainEqual(
     expect.objectContaining({ err: expect.objectContaining({ code: 'BUCKET_MISSING' }) }),
   );
+});
+
+it('a bucket that is made only while recordings wait for it is all that they waited for', async () => {
+  const service = serviceWith(harness, { LIVE_BUCKET: 'made-later' });
+  const recording = await startRecording(harness, hls);
+  await harness.tell('stream.ended', recording);
+  await failOften(service, recording.id, 'BUCKET_MISSING');
+  expect((await recording.row()).failureMessage).toContain('made-later');
+
+  await createBucket(service.context.config, 'made-later');
+  for (const path of hls.segments)
+    await harness.store.put(
+      'made-later',
+      `${recording.streamKey}/${basename(path)}`,
+      await readFile(path),
+      'video/mp2t',
+    );
+  await expectHealed(service, recording.streamId);
+});
+
+it('a store that stays away for longer than RETRY_FOR fails the recording with the reason, and a retry completes it', async () => {
+  const service = serviceWith(harness, { RETRY_FOR: '10m' });
+  const recording = await startRecording(harness, hls);
+  await upload(harness, recording.streamKey, hls.segments);
+  await harness.tell('stream.ended', recording);
+  await harness.s3.stop();
+  await failOften(service, recording.id, 'STORAGE_UNAVAILABLE');
+  service.later(11 * 60_000);
+  await service.attempt(recording.id);
+  expect(await recording.row()).toMatchObject({ status: 'failed', failureCode: 'STORAGE_UNAVAILABLE' });
+
+  await harness.s3.start();
+  await retryRecording(service.context, recording.id);
+  await expectHealed(service, recording.streamId);
 });
 
 it('an empty bucket fails the recording with what to look at, and a retry completes it once the segments are there', async () => {

@@ -3,7 +3,7 @@
  * differs from others. The differences are those of docs/STORES.md, and each is asserted.
  */
 import { CreateBucketCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
-import { readConfig } from '../../../lib/platform/config.ts';
+import { type Config, readConfig } from '../../../lib/platform/config.ts';
 import { createS3Client } from '../../../lib/storage/object-store.ts';
 
 export interface StoreTraits {
@@ -43,8 +43,12 @@ export const environmentOf = (port: number): Record<string, string> => ({
 });
 
 export async function createBuckets(env: Readonly<Record<string, string>>): Promise<void> {
-  const client = createS3Client(readConfig(env));
-  for (const Bucket of BUCKETS) await client.send(new CreateBucketCommand({ Bucket }));
+  for (const name of BUCKETS) await createBucket(readConfig(env), name);
+}
+
+export async function createBucket(config: Config, name: string): Promise<void> {
+  const client = createS3Client(config);
+  await client.send(new CreateBucketCommand({ Bucket: name }));
   client.destroy();
 }
 

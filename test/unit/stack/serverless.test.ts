@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { VARIABLES } from '../../../lib/platform/config.ts';
 import { QUEUES } from '../../../localstack/queues.ts';
 
-const file = path.join(import.meta.dirname, '../../../serverless.yml');
+const root = path.join(import.meta.dirname, '../../..');
+const file = path.join(root, 'serverless.yml');
 const getAtt = z.object({ 'Fn::GetAtt': z.tuple([z.string(), z.string()]) }).transform((ref) => ref['Fn::GetAtt'][0]);
 const resource = z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) });
 
@@ -70,6 +71,18 @@ describe('serverless.yml', () => {
     for (const { arn, timeout, functionResponseType } of sources) {
       expect(queues.get(arn)?.VisibilityTimeout).toBeGreaterThanOrEqual(6 * timeout);
       expect(functionResponseType).toBe('ReportBatchItemFailures');
+    }
+  });
+
+  it('looks in the log for what the service writes there', () => {
+    const filters = Object.values(resources.Resources).filter(({ Type }) => Type === 'AWS::Logs::MetricFilter');
+    const sources = readdirSync(path.join(root, 'lib/recordings')).map((name) =>
+      readFileSync(path.join(root, 'lib/recordings', name), 'utf8'),
+    );
+    expect(filters.length).toBeGreaterThan(0);
+    for (const { Properties } of filters) {
+      const [, words] = /^"(.+)"$/.exec(String(Properties.FilterPattern)) ?? [];
+      expect(sources.some((source) => source.includes(`'${words}',`))).toBe(true);
     }
   });
 
