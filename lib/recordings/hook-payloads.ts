@@ -35,7 +35,11 @@ export interface HookEvent {
   readonly refusesSecond: boolean;
 }
 
-const text = z.string().max(1024);
+/** Without control characters: PostgreSQL keeps no zero byte, and no server sends any other. */
+const text = z
+  .string()
+  .max(1024)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
 const id = z.union([text, z.number()]).transform(String);
 const time = rfc3339.transform((value) => new Date(value));
 

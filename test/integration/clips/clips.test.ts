@@ -95,6 +95,7 @@ describe('a clip of a finished recording', () => {
     [{ start: '1', end: 5 }, 400, /start/],
     [{ start: 1 }, 400, /end/],
     [{ start: 1, end: 5, title: '' }, 400, /title/],
+    [{ start: 1, end: 5, title: 'a\u0000b' }, 400, /title/],
     [{ start: 1, end: 5, colour: 'red' }, 400, /colour/],
     [{ start: 100, end: 105 }, 422, /is 20\.\d s long/],
   ])('is refused with a reason: %j', async (body, status, message) => {

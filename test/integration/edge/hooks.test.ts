@@ -110,6 +110,9 @@ describe('POST /hooks/{server}', () => {
     ['srs', 'call=publish', 400],
     ['srs', '{"action":"on_publish","stream":{"a":1}}', 400],
     ['mediamtx', 'event=ready&path=abc&time=yesterday', 400],
+    ['mediamtx', 'event=ready&path=abc&source_id=a%00b', 400],
+    ['nginx-rtmp', 'call=publish&app=live&name=abc&clientid=%00', 400],
+    ['srs', JSON.stringify({ action: 'on_publish', stream: 'abc', client_id: 'a\u0000b' }), 400],
     ['mediamtx', `event=ready&path=${'x'.repeat(70_000)}`, 413],
     ['wowza', 'call=publish', 404],
   ])('refuses what is no hook: %s %.40s', async (server, body, status) => {
