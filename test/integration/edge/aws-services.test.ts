@@ -1,4 +1,5 @@
 /** Secrets of AWS and events on a bus, over the real clients' wire against a stand-in of the services. */
+import { getContext } from '../../../lib/composition.ts';
 import { readConfig, VARIABLES } from '../../../lib/platform/config.ts';
 import { resolveSecrets } from '../../../lib/platform/secrets.ts';
 import { eventBridgeTarget } from '../../../lib/services/outbound-targets.ts';
@@ -76,6 +77,16 @@ describe('stored secrets', () => {
       /^Cannot read the secrets of DB_USER from secretsmanager: ResourceNotFoundException/,
     );
   });
+});
+
+it('a secret that could not be read is asked for again with the next call', async () => {
+  process.env.DB_PASSWORD = 'ssm:/prod/later';
+  await expect(getContext()).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE', retryable: true });
+  stored['/prod/later'] = 'hunter3';
+  const context = await getContext();
+  expect(context.config.DB_PASSWORD).toBe('hunter3');
+  expect(await getContext()).toBe(context);
+  await context.db.end();
 });
 
 describe('EventBridge', () => {

@@ -145,6 +145,22 @@ it.each(['ENOSPC', 'EDQUOT'])('that is full says %s in whatever it is written wi
   });
 });
 
+it('a recording that failed in its folder is told of without the name of that folder, which is its stream key', async () => {
+  const joinShortWay: typeof mediaEngine.joinShortWay = ({ dir: folder }) =>
+    Promise.reject(new Error(`EIO: i/o error, open '${folder}/run-0.ts'`));
+  const env = { PART_SIZE: String(64 * 2 ** 20) };
+  const service = serviceWith(harness, env, { media: { ...mediaEngine, joinShortWay } });
+  const recording = await startRecording(harness, hls);
+  await upload(harness, recording.streamKey, hls.segments.slice(0, 2));
+  await harness.tell('stream.ended', recording);
+  service.later(1000);
+  await service.attempt(recording.id);
+  const { failureCode, failureMessage } = await recording.row();
+  expect([failureCode, failureMessage]).toEqual(['UNEXPECTED', expect.stringContaining('EIO: i/o error')]);
+  expect(failureMessage).not.toContain(recording.streamKey);
+  expect(service.log.revealing(recording.streamKey)).toEqual([]);
+});
+
 describe('scratch space', () => {
   const warnings = (service: FaultyService) =>
     service.log.lines.filter((line) => line.message === 'Scratch space is over 80 % full');

@@ -68,7 +68,10 @@ describe('without WEBHOOK_SECRET', () => {
   });
 
   it('passes over the zone of an address that has one', () => {
-    expect(ask('internal', { WEBHOOK_ALLOW_FROM: 'fe80::/10' }, { sourceIp: 'fe80::1%eth0' })).toBe(200);
+    const env = { WEBHOOK_ALLOW_FROM: 'fe80::/10' };
+    const sourceIp = 'fe80::1%eth0';
+    expect(ask('internal', env, { sourceIp })).toBe(200);
+    expect(ask('internal', env, { sourceIp, headers: { 'x-forwarded-for': 'fe80::1' } })).toBe(200);
   });
 
   it.each([

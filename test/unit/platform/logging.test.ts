@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { NoSuchKey } from '@aws-sdk/client-s3';
 import { createLogger, hideStreamKeys, keyFoldersOf, withoutStreamKey } from '../../../lib/platform/logging.ts';
 import { translateS3Error } from '../../../lib/storage/errors.ts';
 
+const exec = promisify(execFile);
 const KEY = 'sk_live_9f2c';
 
 function logOf(write: (logger: ReturnType<typeof createLogger>) => void): string {
@@ -83,6 +86,18 @@ describe('the log', () => {
     );
     expect(text).toContain('[redacted]');
     expect(text).not.toContain('hunter2');
+  });
+
+  it('of a service as it is put together masks what its configuration names', async () => {
+    const code = `
+      import { createContext } from './lib/composition.ts';
+      import { readConfig } from './lib/platform/config.ts';
+      const { logger } = createContext(readConfig({ LIVE_BUCKET: 'live', MINIO_BUCKET: 'finished', SCRATCH_DIR: '/scratch' }));
+      const err = new Error('of live/${KEY}/0.ts, finished/${KEY}.mp4, /scratch/${KEY}/run-0.ts');
+      logger.error({ err }, 'Failed');`;
+    const root = join(import.meta.dirname, '../../..');
+    const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', code], { cwd: root });
+    expect(JSON.parse(stdout).err.message).toBe('of live/…/0.ts, finished/…, /scratch/…/run-0.ts');
   });
 
   it('masks below the scratch folder, however that is written', () => {
