@@ -53,6 +53,21 @@ describe('openapi.json', () => {
     expect(keys(documented)).toEqual(keys([...functions.values()].flat()));
   });
 
+  it('says of each route who may call it', () => {
+    const { paths } = openApiDocument();
+    const schemes = {
+      public: [],
+      internal: ['webhookSignature'],
+      store: ['storeToken', 'webhookSignature'],
+      server: ['hookToken', 'webhookSignature'],
+    };
+    for (const { method, path, access, doc } of [...functions.values()].flat()) {
+      const security = paths[path]?.[method.toLowerCase()]?.security as object[];
+      const named = security.flatMap((one) => Object.keys(one));
+      expect([method, path, named]).toEqual([method, path, doc.bearer ? ['callerToken'] : schemes[access]]);
+    }
+  });
+
   it('has what the specification names', () => {
     const { paths } = openApiDocument();
     for (const path of ['/health', '/recordings', '/recording/{id}', '/api/recordings', '/api/recordings/{id}']) {

@@ -6,7 +6,7 @@ import type { ObjectStore } from '../../../lib/storage/object-store.ts';
 import { alteredStore } from '../../support/altered-store.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls, packets, referenceRemux } from '../../support/media/index.ts';
-import { download, expectExact, type LiveRecording, put, startRecording } from '../../support/recorded.ts';
+import { download, expectExact, type LiveRecording, objectBytes, put, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
@@ -43,6 +43,9 @@ it('a truncated one is recorded as far as it goes, and named as damaged', async 
   const report = await reportRecording(service.context, recording.id);
   expect(report).toMatchObject({ complete: false, segments: { captured: 4, left_out: 0, damaged: 1 } });
   expect(report.damaged).toMatchObject([{ name: 'segment_002.ts', notes: [expect.stringMatching(/\d/)] }]);
+  // Half a packet would be in the way of whoever plays the segment behind it.
+  const kept = (await harness.context.segments.list(recording.id)).find(({ nameNumber }) => nameNumber === 2);
+  expect((await objectBytes(harness, kept?.stagedKey ?? '')).length % 188).toBe(0);
   const [video] = await packets(await download(harness, (await recording.row()).filePath));
   const [all] = await packets(await referenceRemux(hls.segments));
   const [without] = await packets(await referenceRemux([pathOf(0), pathOf(1), pathOf(3)]));
