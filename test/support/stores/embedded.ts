@@ -15,7 +15,16 @@ export async function startEmbedded(): Promise<StoreServer> {
     name: 'the embedded S3',
     endpoint,
     env: environmentOf(port),
-    traits: { secondComplete: 'gone', uploadsAfterRestart: 'listed', fileAndFolder: true, longNames: true },
+    traits: {
+      secondComplete: 'gone',
+      uploadsAfterRestart: 'listed',
+      uploadsByPrefix: 'all',
+      uploadTime: 'creation',
+      forgottenChecksums: 'taken',
+      unknownKeyStatus: 403,
+      fileAndFolder: true,
+      longNames: true,
+    },
     allowReading: async () => {},
     restart: async () => {
       await running.stop();

@@ -44,7 +44,16 @@ export async function startMinio(options: MinioOptions = {}): Promise<StoreServe
     name: 'MinIO',
     endpoint: `http://127.0.0.1:${port}`,
     env,
-    traits: { secondComplete: 'gone', uploadsAfterRestart: 'forgotten', fileAndFolder: true, longNames: false },
+    traits: {
+      secondComplete: 'gone',
+      uploadsAfterRestart: 'forgotten',
+      uploadsByPrefix: 'equal',
+      uploadTime: 'creation',
+      forgottenChecksums: 'refused',
+      unknownKeyStatus: 403,
+      fileAndFolder: true,
+      longNames: false,
+    },
     allowReading: () => allowReadingRecordings(env),
     restart: async (signal) => {
       await running.stop(signal);

@@ -3,12 +3,23 @@
  * has: restarts, credentials, links, readers from outside. Where servers differ, store-server.ts names the difference
  * and the suite asserts it.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { readConfig } from '../../../lib/platform/config.ts';
 import { createDownloadLinks } from '../../../lib/storage/download-links.ts';
 import { createS3Client, type ObjectStore, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import { waitFor } from '../wait.ts';
 import { BUCKET, codeOf, describeObjectStore, openUploadOn } from './object-store-contract.ts';
-import type { StoreServer } from './store-server.ts';
+import { ACCESS_KEY, SECRET_KEY, type StoreServer } from './store-server.ts';
 
 export function describeStorage(startStore: () => Promise<StoreServer>): void {
   let server: StoreServer;
@@ -44,6 +55,92 @@ export function describeStorage(startStore: () => Promise<StoreServer>): void {
       await store.completeUpload(BUCKET, key, uploadId, parts);
       expect((await bytesOf(key)).equals(bytes)).toBe(true);
     }, 60_000);
+  });
+
+  describe('what docs/STORES.md says of a server', () => {
+    const clientFor = (options: S3ClientConfig = {}) =>
+      new S3Client({
+        endpoint: server.endpoint,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
+        ...options,
+      });
+
+    it('it takes the checksums that the SDK sends by default, of objects and of parts', async () => {
+      const client = clientFor({ requestChecksumCalculation: 'WHEN_SUPPORTED' });
+      const Key = `${folder}/checked`;
+      await client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: 'an object' }));
+      expect((await bytesOf(Key)).toString()).toBe('an object');
+      const made = { Bucket: BUCKET, Key, ChecksumAlgorithm: 'CRC32' as const };
+      const { UploadId } = await client.send(new CreateMultipartUploadCommand(made));
+      const { ETag, ChecksumCRC32 } = await client.send(
+        new UploadPartCommand({ ...made, UploadId, PartNumber: 1, Body: 'a part' }),
+      );
+      const complete = (part: CompletedPart) =>
+        client.send(
+          new CompleteMultipartUploadCommand({
+            ...made,
+            UploadId,
+            MultipartUpload: { Parts: [{ ...part, PartNumber: 1 }] },
+          }),
+        );
+      if (server.traits.forgottenChecksums === 'refused') await expect(complete({ ETag })).rejects.toThrow();
+      await complete(server.traits.forgottenChecksums === 'refused' ? { ETag, ChecksumCRC32 } : { ETag });
+      expect((await bytesOf(Key)).toString()).toBe('a part');
+      client.destroy();
+    });
+
+    it('it puts no object over another where If-None-Match says so', async () => {
+      const client = clientFor();
+      const object = { Bucket: BUCKET, Key: `${folder}/a.ts`, IfNoneMatch: '*' };
+      await client.send(new PutObjectCommand({ ...object, Body: 'first' }));
+      const again = client.send(new PutObjectCommand({ ...object, Body: 'second' }));
+      await expect(again).rejects.toMatchObject({ $metadata: { httpStatusCode: 412 } });
+      expect((await bytesOf(object.Key)).toString()).toBe('first');
+      client.destroy();
+    });
+
+    it('it knows no access key but its own, and says so with its own status', async () => {
+      const client = clientFor({ credentials: { accessKeyId: 'nobody-at-all', secretAccessKey: SECRET_KEY } });
+      const put = client.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'a', Body: 'x' }));
+      await expect(put).rejects.toMatchObject({ $metadata: { httpStatusCode: server.traits.unknownKeyStatus } });
+      client.destroy();
+    });
+
+    it('an object of several parts has the MD5 of their MD5s for an ETag', async () => {
+      const key = `${folder}/movie.mp4`;
+      const { uploadId, parts } = await openUploadOn(store, key);
+      const { etag } = await store.completeUpload(BUCKET, key, uploadId, parts);
+      const digests = Buffer.concat(parts.map((part) => Buffer.from(part.etag, 'hex')));
+      expect(etag).toBe(`${createHash('md5').update(digests).digest('hex')}-3`);
+    });
+
+    it('a listing of uploads by prefix has all below it, or only the key that equals it', async () => {
+      const client = clientFor();
+      const key = `${folder}/movie.mp4`;
+      const uploadId = await store.createUpload(BUCKET, key, 'video/mp4');
+      const listed = async (Prefix: string) => {
+        const page = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix }));
+        return (page.Uploads ?? []).some((upload) => upload.UploadId === uploadId);
+      };
+      expect([await listed(key), await listed(`${folder}/`)]).toEqual([true, server.traits.uploadsByPrefix === 'all']);
+      await store.abortUpload(BUCKET, key, uploadId);
+      client.destroy();
+    });
+
+    it('an upload’s time is that of its creation, or of its last part', async () => {
+      const key = `${folder}/movie.mp4`;
+      const uploadId = await store.createUpload(BUCKET, key, 'video/mp4');
+      const timeOf = async () =>
+        (await store.listUploads(BUCKET)).find((upload) => upload.uploadId === uploadId)?.initiatedAtMs ?? Number.NaN;
+      const before = await timeOf();
+      // Times may be of whole seconds.
+      await waitFor('two seconds have passed', () => Date.now() > before + 2000, { withinMs: 10_000 });
+      await store.uploadPart(BUCKET, key, uploadId, 1, Buffer.from('x'));
+      expect((await timeOf()) > before).toBe(server.traits.uploadTime === 'last-part');
+      await store.abortUpload(BUCKET, key, uploadId);
+    });
   });
 
   describe('what is wrong with the configuration', () => {

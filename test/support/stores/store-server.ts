@@ -11,6 +11,14 @@ export interface StoreTraits {
   readonly secondComplete: 'gone' | 'same-object';
   /** Whether uploads that were opened before a restart are in a listing of the bucket. */
   readonly uploadsAfterRestart: 'listed' | 'forgotten';
+  /** Which uploads a listing by prefix has: those of keys that begin with it, or only those of the key that equals it. */
+  readonly uploadsByPrefix: 'all' | 'equal';
+  /** What an upload's time in a listing is: that of its creation, or of its last part. */
+  readonly uploadTime: 'creation' | 'last-part';
+  /** What becomes of a Complete that leaves out the checksums that its parts were sent with. */
+  readonly forgottenChecksums: 'taken' | 'refused';
+  /** The status of a request that is signed with an access key that nobody has. */
+  readonly unknownKeyStatus: 403 | 404;
   /** Whether `a` and `a/b` can both be objects. */
   readonly fileAndFolder: boolean;
   /** Whether a name between two slashes may be longer than 255 bytes. */

@@ -46,7 +46,16 @@ export async function startVersity(): Promise<VersityServer> {
     name: 'VersityGW',
     endpoint: `http://127.0.0.1:${port}`,
     env,
-    traits: { secondComplete: 'same-object', uploadsAfterRestart: 'listed', fileAndFolder: false, longNames: false },
+    traits: {
+      secondComplete: 'same-object',
+      uploadsAfterRestart: 'listed',
+      uploadsByPrefix: 'all',
+      uploadTime: 'last-part',
+      forgottenChecksums: 'refused',
+      unknownKeyStatus: 404,
+      fileAndFolder: false,
+      longNames: false,
+    },
     allowReading: () => allowReadingRecordings(env),
     restart,
     withWebhook: async (url) => {
