@@ -4,6 +4,7 @@
  *
  * - serverless-offline allows every web page to read every answer, with credentials (Access-Control-Allow-Origin is
  *   whatever the Origin was). Who may read is the service's own decision: the Origin is hidden from it.
+ * - of a header that is repeated it keeps one, by chance of its letters: all are joined, the last hop of a proxy is the last.
  * - it calls a body without a type JSON, which pages of other origins may not send unasked: it stays what it is, bytes.
  * - errors that never reach a function get the service's form, `{"error": …}`.
  * - the port for invocations stays on loopback, wherever the service listens: it asks nobody who they are.
@@ -79,7 +80,9 @@ function correctAnswers(server: HapiServer): void {
   server.ext('onRequest', (request, toolkit) => {
     // The event of the function is made from the raw headers, which keep it.
     delete request.headers.origin;
-    if (!request.headers['content-type']) request.raw.req.rawHeaders.push('content-type', 'application/octet-stream');
+    const { rawHeaders } = request.raw.req;
+    if (!request.headers['content-type']) rawHeaders.push('content-type', 'application/octet-stream');
+    rawHeaders.splice(0, rawHeaders.length, ...joined(rawHeaders));
     return toolkit.continue;
   });
   server.ext('onPreResponse', ({ response }, toolkit) => {
@@ -97,6 +100,18 @@ function correctAnswers(server: HapiServer): void {
       if (socket.writable) socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     },
   );
+}
+
+/** Each name once, in small letters, with all of its values in order. */
+function joined(rawHeaders: readonly string[]): string[] {
+  const values = new Map<string, string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? '';
+    const before = values.get(name);
+    const value = rawHeaders[at + 1] ?? '';
+    values.set(name, before ? `${before},${value}` : value);
+  }
+  return [...values].flat();
 }
 
 const MESSAGES: Readonly<Record<number, string>> = {

@@ -55,6 +55,21 @@ describe('a running service', () => {
     expect(answer.headers['x-powered-by']).toBeUndefined();
   });
 
+  it('lets nobody in through a proxy that adds to what the sender wrote, however often and in what letters', async () => {
+    const { hostname, port } = new URL(service.url);
+    const hops = ['x-forwarded-for', '10.0.0.1', 'X-Forwarded-For', '127.0.0.1', 'x-forwarded-for', '203.0.113.9'];
+    const status = await new Promise((resolve, reject) => {
+      const headers = ['host', `${hostname}:${port}`, 'content-length', '2', ...hops];
+      const call = request({ hostname, port, method: 'POST', path: '/webhook/stream', headers }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      });
+      call.once('error', reject);
+      call.end('{}');
+    });
+    expect(status).toBe(403);
+  });
+
   it('refuses writes at the gateway, and paths that are not its own', async () => {
     const post = { name: '', method: 'POST', path: '/api/recordings', body: '{}', status: 405 };
     expect((await send(service.gatewayUrl, post)).status).toBe(405);
