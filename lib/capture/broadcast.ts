@@ -104,10 +104,15 @@ function chooseContinued(
   const chosen = fitting.find(({ one }) => isDue(segment, one, EARLY_MS)) ?? first;
   if (chosen === undefined) return null;
   const newer = compared.slice(0, compared.indexOf(chosen));
-  const rival = newer.find((one) => isWithin(segment, one.one) && mayBeIts(segment, one, chosen.fit));
+  const rival = newer.find(
+    (one) =>
+      (isWithin(segment, one.one) || (strength === 1 && isAwaiting(segment, one))) &&
+      mayBeIts(segment, one, chosen.fit),
+  );
   // Clocks differ: a newer one's start may lie a little behind the segment, its end before it, and it is its all the same.
   const isSure = !newer.some(
-    ({ one, fit }) => !isOver(segment, one, clockSlackMs) && (fit.kind === 'unknown' || fit.kind === 'taken'),
+    ({ one, fit }) =>
+      (!isOver(segment, one, clockSlackMs) || one === rival?.one) && (fit.kind === 'unknown' || fit.kind === 'taken'),
   );
   return { recordingId: (rival ?? chosen).one.id, isSure };
 }
@@ -136,6 +141,12 @@ function chooseByTime(segment: SegmentObject, started: readonly Candidate[]): Ca
 
 function isWithin(segment: SegmentObject, one: Candidate): boolean {
   return segment.modifiedAtMs >= one.startedAtMs && !isOver(segment, one);
+}
+
+/** It has ended and has nothing yet: the first that comes may have been late. */
+function isAwaiting(segment: SegmentObject, { one, fit }: Compared): boolean {
+  if (one.endedAtMs === null || fit.kind !== 'unknown' || hasKey(one)) return false;
+  return segment.modifiedAtMs >= one.startedAtMs && segment.modifiedAtMs <= one.endedAtMs + BLIND_GRACE_MS;
 }
 
 /** A name that it has already is hardly its own any more behind its end. */

@@ -305,6 +305,24 @@ describe('with two recordings of a key', () => {
       'B',
     ],
     [
+      'that the older’s first one continues, soon after the end of a newer one that has nothing yet, is the newer one’s',
+      { ...segment(33, 0), endDts90k: 126_000 + 180_000 },
+      [
+        { ...first, near: [had(1)] },
+        { ...second, endedAtMs: at(30) },
+      ],
+      'B',
+    ],
+    [
+      'that the older’s first one continues, long after the end of a newer one that has nothing, is the older one’s',
+      { ...segment(63, 0), endDts90k: 126_000 + 180_000 },
+      [
+        { ...first, near: [had(1)] },
+        { ...second, endedAtMs: at(30) },
+      ],
+      'A',
+    ],
+    [
       'that counts anew where the clock of the older goes on, when the newer one is due, is the newer one’s',
       segment(26, 0, END_OF_9),
       [first, second],
