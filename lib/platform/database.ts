@@ -142,6 +142,11 @@ async function transaction<Result>(
     throw translate(error);
   });
   let broken: Error | undefined;
+  // The pool listens only while it has the connection itself. Without a listener its end would be that of the process.
+  const noteBroken = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', noteBroken);
   try {
     await run(client, nameOf, 'BEGIN');
     const result = await work({ query: (text, values) => run(client, nameOf, text, values) });
@@ -149,11 +154,10 @@ async function transaction<Result>(
     return result;
   } catch (error) {
     // A connection that cannot even roll back is not given back to the pool.
-    await client.query('ROLLBACK').catch((rollback: Error) => {
-      broken = rollback;
-    });
+    await client.query('ROLLBACK').catch(noteBroken);
     throw error;
   } finally {
+    client.removeListener('error', noteBroken);
     client.release(broken);
   }
 }

@@ -3,9 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig } from '../../../lib/platform/config.ts';
-import { openDatabase } from '../../../lib/platform/database.ts';
+import { type Database, openDatabase } from '../../../lib/platform/database.ts';
 import { createLogger } from '../../../lib/platform/logging.ts';
 import { type RunningPostgres, startPostgres } from '../../../localstack/postgres.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const silent = createLogger('silent');
 
 let folder: string;
 let postgres: RunningPostgres;
@@ -59,4 +62,36 @@ describe('a connection', () => {
     await expect(cancelled).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
     await database.end();
   });
+
+  it('that the server ends in the middle of a statement is an error that passes', async () => {
+    const [working, other] = [1, 2].map(() => openDatabase(readConfig({ DATABASE_URL: postgres.url }), silent));
+    const ended = working?.transaction(async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const sleeping = client.query('SELECT pg_sleep(60)');
+      // While it sleeps: before, its end would be that of an idle connection.
+      await waitFor('the statement runs', () => isAsleep(other, rows[0]?.pid), { withinMs: 20_000 });
+      await Promise.all([sleeping, other?.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])]);
+    });
+    await expect(ended).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+    await Promise.all([working?.end(), other?.end()]);
+  });
+
+  it.each([
+    ['a wrong password', (url: URL) => Object.assign(url, { password: 'not-the-password' })],
+    ['a database that there is not', (url: URL) => Object.assign(url, { pathname: '/no-such-database' })],
+  ])('that is refused because of %s waits for who corrects it, and tells no password', async (_what, spoil) => {
+    const url = String(spoil(new URL(postgres.url)));
+    const database = openDatabase(readConfig({ DATABASE_URL: url }), silent);
+    const failure = await database.query('SELECT 1').catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+    expect(String(failure)).not.toContain(new URL(url).password);
+    await database.end();
+  });
 });
+
+async function isAsleep(database: Database | undefined, pid: number | undefined): Promise<boolean> {
+  const found = await database?.query("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", [
+    pid,
+  ]);
+  return found?.rowCount === 1;
+}
