@@ -6,6 +6,8 @@ import { tick } from '../../../lib/recordings/monitor.ts';
 import { retryRecording } from '../../../lib/recordings/remake.ts';
 import { announceStart } from '../../../lib/recordings/start-service.ts';
 import { sweepRecording } from '../../../lib/recordings/sweep.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import { expectExact, newStream, put, recordingOf, startRecording, upload } from '../../support/recorded.ts';
@@ -118,6 +120,27 @@ describe('wrong credentials', () => {
     await harness.s3.start();
     await expectHealed(service, recording.streamId);
   });
+});
+
+it('a store that has not what it said it had stored completes nothing, and once it has, the recording is completed', async () => {
+  const lost: ObjectStore['putFile'] = async () => ({ etag: 'e' });
+  const cut: ObjectStore['putFile'] = (bucket, key, path, contentType) =>
+    readFile(path).then((bytes) => harness.store.put(bucket, key, bytes.subarray(1), contentType));
+  for (const putFile of [lost, cut]) {
+    const service = serviceWith(harness, {}, { store: alteredStore(harness.store, { putFile }) });
+    const recording = await startRecording(harness, hls);
+    await put(harness, recording.streamKey, [...hls.segments, hls.playlist]);
+    await harness.tell('stream.ended', recording);
+    await service.attempt(recording.id);
+    expect(await recording.row()).toMatchObject({
+      status: 'processing',
+      failureCode: 'VERIFICATION_FAILED',
+      filePath: '',
+    });
+    const healed = serviceWith(harness);
+    healed.later(60_000);
+    await expectHealed(healed, recording.streamId);
+  }
 });
 
 it('a bucket that does not exist is named', async () => {

@@ -1,7 +1,8 @@
 /**
- * A late segment whose function died before it could reopen the recording is taken in all the same, and one that comes when
- * the staging is gone leaves the file as it is.
+ * A late segment whose function died before it could reopen the recording is taken in all the same, so is one that
+ * comes while the file is being made, and one that comes when the staging is gone leaves the file as it is.
  */
+import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
@@ -55,5 +56,28 @@ describe('a late segment of a recording whose staging is gone', () => {
     await expectExact(harness, row.filePath, hls.segments.slice(0, 2));
     const states = (await harness.context.segments.list(row.id)).map(({ state }) => state);
     expect(states).toEqual(['captured', 'captured', 'late']);
+  });
+});
+
+describe('a segment that comes while the file is being made', () => {
+  it('is in it', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
+    await harness.tell('stream.ended', stream);
+    const { id } = await recordingOf(harness, stream.streamId);
+    await harness.context.clock.sleep(harness.context.config.END_GRACE);
+    const { media } = harness.context;
+    const joinShortWay: typeof media.joinShortWay = async (...asked) => {
+      const joined = await media.joinShortWay(...asked);
+      await upload(harness, stream.streamKey, hls.segments.slice(2));
+      return joined;
+    };
+    await advanceRecording(harness.variant({}, { media: { ...media, joinShortWay } }), id, () => 60_000);
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'processing' });
+    await harness.drain();
+    const row = await recordingOf(harness, stream.streamId);
+    expect(row).toMatchObject({ status: 'completed', generation: 1 });
+    await expectExact(harness, row.filePath, hls.segments);
   });
 });

@@ -5,6 +5,7 @@ import { systemClock } from '../../../lib/platform/clock.ts';
 import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
+import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { applyRetention } from '../../../lib/recordings/retention.ts';
 import { splitLongRecordings } from '../../../lib/recordings/split-long.ts';
 import type { ObjectStore } from '../../../lib/storage/object-store.ts';
@@ -125,6 +126,22 @@ describe('a recording that reaches MAX_RECORDING_DURATION', () => {
       { status: 'completed', endSource: 'max-duration', durationSeconds: 4 },
     ]);
     expect(new Set(rows.map((row) => row.filePath)).size).toBe(2);
+  });
+});
+
+describe('staged segments', () => {
+  it('stay for LATE_SEGMENT_WINDOW, and those of a recording that has failed for ever', async () => {
+    const [completed, failed] = [await record(), await record()];
+    const stagedOf = async (stream: StreamIds) => {
+      const [row] = await recordingsOf(stream.streamId);
+      return (await harness.store.list('recordings', `.staging/${row?.id}/`)).objects.length;
+    };
+    await harness.context.db.query(`UPDATE recordings SET status = 'failed' WHERE stream_id = $1`, [failed.streamId]);
+    const minute = 1 / 24 / 60;
+    await removeStaging(later(9 * minute, {}));
+    expect([await stagedOf(completed), await stagedOf(failed)]).toEqual([4, 4]);
+    await removeStaging(later(11 * minute, {}));
+    expect([await stagedOf(completed), await stagedOf(failed)]).toEqual([0, 4]);
   });
 });
 

@@ -7,8 +7,9 @@ import { tick } from '../../../lib/recordings/monitor.ts';
 import { getRecording } from '../../../lib/recordings/read-recordings.ts';
 import { retryRecording } from '../../../lib/recordings/remake.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
-import { expectExact, newStream, put, recordingOf } from '../../support/recorded.ts';
+import { expectExact, newStream, objectBytes, put, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
+import { nextSecond } from '../../support/wait.ts';
 
 let harness: Harness;
 let hls: Hls;
@@ -227,16 +228,37 @@ describe('a stream key that streams again', () => {
     await expectExact(harness, b.filePath, other.segments);
   });
 
+  it('records the very same video again', async () => {
+    const first = newStream();
+    const second = { ...newStream(), streamKey: first.streamKey };
+    for (const stream of [first, second]) {
+      await nextSecond();
+      await harness.tell('stream.started', stream);
+      await put(harness, stream.streamKey, hls.segments);
+      await harness.tell('stream.ended', stream);
+      await harness.drain();
+      const row = await recordingOf(harness, stream.streamId);
+      expect(row).toMatchObject({ status: 'completed', durationSeconds: 12 });
+      await expectExact(harness, row.filePath, hls.segments);
+    }
+  });
+
   it('does not replace an object that no recording owns', async () => {
     const stream = newStream();
     await harness.store.put('recordings', `${stream.streamKey}.mp4`, Buffer.from('precious'), 'video/mp4');
     await harness.tell('stream.started', stream);
-    await put(harness, stream.streamKey, hls.segments);
+    await put(harness, stream.streamKey, hls.segments.slice(0, -1));
     await harness.tell('stream.ended', stream);
     await harness.drain();
 
     const row = await recordingOf(harness, stream.streamId);
     expect(row.filePath).toMatch(/-\d{8}T\d{6}Z\.mp4$/);
+    // Nor when it is made anew.
+    await put(harness, stream.streamKey, hls.segments.slice(-1));
+    await notify(stream.streamKey, hls.segments.slice(-1));
+    await harness.drain();
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({ filePath: row.filePath, durationSeconds: 12 });
+    await expectExact(harness, row.filePath, hls.segments);
     const old = await harness.store.get('recordings', `${stream.streamKey}.mp4`, 5000);
     expect(Buffer.from(old.bytes).toString()).toBe('precious');
   });
@@ -274,12 +296,8 @@ describe('a stream without usable segments', () => {
     const stream = newStream();
     await harness.tell('stream.started', stream);
     await put(harness, stream.streamKey, hls.segments);
-    await harness.store.put(
-      'live-segments',
-      `${stream.streamKey}/segment_006.ts`,
-      Buffer.from('<html>502 Bad Gateway</html>'),
-      'video/mp2t',
-    );
+    const page = Buffer.from('<html>502 Bad Gateway</html>');
+    await harness.store.put('live-segments', `${stream.streamKey}/segment_006.ts`, page, 'video/mp2t');
     await harness.store.put('live-segments', `${stream.streamKey}/segment_007.ts`, new Uint8Array(), 'video/mp2t');
     await harness.tell('stream.ended', stream);
     await harness.drain();
@@ -290,5 +308,7 @@ describe('a stream without usable segments', () => {
       'SEGMENT_EMPTY',
       'SEGMENT_NOT_TS',
     ]);
+    const staged = rejected.flatMap((segment) => segment.stagedKey ?? []);
+    expect(await Promise.all(staged.map((key) => objectBytes(harness, key)))).toEqual([page]);
   });
 });

@@ -17,6 +17,10 @@ import {
 } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
+/** Stuffing that a transport stream may have anywhere. */
+const NULL_PACKET = Buffer.alloc(188, 0xff);
+NULL_PACKET.set([0x47, 0x1f, 0xff, 0x10]);
+
 let harness: Harness;
 let hls: Hls;
 let call: Caller;
@@ -113,6 +117,35 @@ describe('the report of a recording', () => {
     });
     await recording.upload(2);
     expect(await reportOf(recording.id)).toMatchObject({ segments: { captured: 3 } });
+  });
+
+  it('says that everything is there only when the file is, too', async () => {
+    const recording = await startRecording(harness, hls);
+    await recording.upload(0, 1, 2, 3, 4, 5);
+    expect(await reportOf(recording.id)).toMatchObject({ complete: false, wall_clock_duration_ms: null });
+    await harness.tell('stream.ended', recording);
+    const report = await reportOf(recording.id);
+    expect(report).toMatchObject({ status: 'processing', complete: false, left_out: [], gaps: [] });
+    expect(report.wall_clock_duration_ms).not.toBeNull();
+    await harness.drain();
+    expect(await reportOf(recording.id)).toMatchObject({ status: 'completed', complete: true });
+  });
+
+  it('leaves nothing out where media came twice', async () => {
+    // Long ones: the same media under the same name within its own duration is that upload repaired.
+    const long = await makeHls({ seconds: 20, segmentSeconds: 10, fps: '25' });
+    const recording = await startRecording(harness, long);
+    await recording.upload(0, 1);
+    const again = Buffer.concat([await readFile(long.segments[1] ?? ''), NULL_PACKET]);
+    await harness.store.put('live-segments', `${recording.streamKey}/segment_001.ts`, again, 'video/mp2t');
+    await recording.end();
+    const rows = await harness.context.segments.list(recording.id);
+    expect(rows.map(({ state }) => state).toSorted()).toEqual(['captured', 'captured', 'rejected']);
+    expect(await reportOf(recording.id)).toMatchObject({
+      complete: true,
+      segments: { expected: 2, captured: 2, left_out: 0 },
+      left_out: [],
+    });
   });
 
   it('gives the reason of a failure', async () => {
