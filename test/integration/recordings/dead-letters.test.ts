@@ -162,6 +162,19 @@ describe('a dead notification of segments', () => {
   });
 });
 
+it('a dead sweep is swept, and a dead wake-up wakes up its recording', async () => {
+  const recording = await startRecording(harness, hls);
+  await put(harness, recording.streamKey, hls.segments);
+  harness.queues.messages = [];
+  for (const type of ['sweep', 'advance'])
+    sqs.send(SEGMENTS_QUEUE, JSON.stringify({ type, recording_id: recording.id, reason: 'later' }));
+  start(dies, () => harness.context);
+  await drainedCount(2);
+  expect((await harness.context.places.totals(recording.id)).segments).toBe(3);
+  expect(harness.queues.messages).toEqual([{ kind: 'advance', recordingId: recording.id, delaySeconds: 0 }]);
+  expect(await outcomes()).toEqual(['repeated', 'repeated']);
+});
+
 describe('a dead job', () => {
   it('of a worker that died in its recording counts as an attempt, then fails it with the reason; a retry completes it', async () => {
     const recording = await endedRecording();

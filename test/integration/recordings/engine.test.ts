@@ -1,6 +1,7 @@
 /** Recordings that are longer than a part, rolled while live, finished with tail and head: on the embedded store. */
 
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
+import { tick } from '../../../lib/recordings/monitor.ts';
 import { alteredStore } from '../../support/altered-store.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
 import {
@@ -85,8 +86,39 @@ describe('a recording longer than a part', () => {
     await harness.tell('stream.ended', stream);
     await harness.drain();
     const row = await recordingOf(harness, stream.streamId);
-    expect(row.status).toBe('completed');
+    expect(row).toMatchObject({ status: 'completed', facts: { engine: 'parts' } });
     await expectExact(harness, row.filePath, hls.segments);
+    expect(await harness.store.listUploads('recordings')).toEqual([]);
+  });
+
+  it('has no part over a hole that is waited for', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    const [late = '', ...others] = hls.segments.slice(4);
+    await upload(harness, stream.streamKey, [...hls.segments.slice(0, 4), ...others]);
+    // A sweep would try it until it is given up.
+    harness.queues.messages = harness.queues.messages.filter(({ kind }) => kind === 'advance');
+    await harness.drain();
+    const { id, generation } = await recordingOf(harness, stream.streamId);
+    expect((await harness.context.parts.totals(id, generation)).parts).toBeGreaterThan(0);
+    await upload(harness, stream.streamKey, [late]);
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    const row = await recordingOf(harness, stream.streamId);
+    expect(row).toMatchObject({ status: 'completed', generation: 1, facts: { engine: 'parts' } });
+    await expectExact(harness, row.filePath, hls.segments);
+  });
+
+  it('is rolled by the monitor where nobody else was woken up', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    await upload(harness, stream.streamKey, hls.segments.slice(0, 8));
+    harness.queues.messages = [];
+    await tick(harness.context);
+    await harness.drain();
+    const { id, status, generation } = await recordingOf(harness, stream.streamId);
+    expect(status).toBe('recording');
+    expect((await harness.context.parts.totals(id, generation)).parts).toBeGreaterThan(0);
   });
 
   it('is not touched by a worker that stood still until another one had its lease and planned otherwise', async () => {

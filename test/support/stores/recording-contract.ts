@@ -79,7 +79,7 @@ export function describeRecordings(startStore: () => Promise<StoreServer>): void
     const live = await recordingOf(harness, stream.streamId);
     await harness.store.abortUpload('recordings', live.objectKey, live.uploadId ?? '');
     const row = await finish(stream);
-    expect(row).toMatchObject({ status: 'completed', generation: 2 });
+    expect(row).toMatchObject({ status: 'completed', generation: 2, facts: { engine: 'parts' } });
     await expectExact(harness, row.filePath, hls.segments);
   });
 
@@ -96,7 +96,12 @@ export function describeRecordings(startStore: () => Promise<StoreServer>): void
     await advanceRecording(losing, first.id, () => 60_000);
     await harness.drain();
     const second = await recordingOf(harness, stream.streamId);
-    expect(second).toMatchObject({ status: 'completed', durationSeconds: 24, filePath: first.filePath });
+    expect(second).toMatchObject({
+      status: 'completed',
+      durationSeconds: 24,
+      filePath: first.filePath,
+      facts: { engine: 'parts' },
+    });
     expect(second.generation).toBeGreaterThan(2);
     await expectExact(harness, second.filePath, hls.segments);
   });
