@@ -57,6 +57,11 @@ describe('one numbering', () => {
     expect(ids([...rows(1, 3, 4), cut, row({ number: 4, at: 15 })])).toBe(listing('a', 0, 0, 4));
   });
 
+  it('takes the very first segment late though the one behind it is lost', () => {
+    const late = row({ number: 2, at: 15.1 });
+    expect(ids([late, ...rows(4, 9, 7.8)])).toBe(`0:a2 ${listing('a', 0, 4, 9)}`);
+  });
+
   it('takes the first two late, the very first one cut off, where its clock is set anew behind them', () => {
     const cut = row({ number: 0, at: 23, take: 'b', seconds: 1 });
     const rest = [row({ number: 1, at: 24, take: 'b' }), ...rows(2, 4, 20, { take: 'b' })];
