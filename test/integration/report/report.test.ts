@@ -237,6 +237,19 @@ describe('the figures of a report', () => {
     expect(report.complete).toBe(true);
   });
 
+  it('are of the broadcast as it is known by now: another start in it has parted it in two', async () => {
+    const ids = newStream();
+    const nowMs = Date.now();
+    await harness.tell('stream.started', ids, new Date(nowMs - 20_000));
+    await upload(harness, ids.streamKey, hls.segments);
+    await harness.tell('stream.ended', ids, new Date(nowMs));
+    await harness.drain();
+    const { id } = await recordingOf(harness, ids.streamId);
+    expect((await reportOf(id)).wall_clock_duration_ms).toBe(20_000);
+    await harness.tell('stream.started', ids, new Date(nowMs - 5000));
+    expect((await reportOf(id)).wall_clock_duration_ms).toBe(15_000);
+  });
+
   it('name a segment that was left out with its reason, and the recording is not complete then', async () => {
     const recording = await startRecording(harness, hls);
     await recording.upload(0, 1, 2);
