@@ -5,6 +5,8 @@ import { routes as internalRoutes } from '../../../functions/internal.ts';
 import type { RecordingContext } from '../../../lib/recordings/context.ts';
 import { importDue, importRecording } from '../../../lib/recordings/import-recording.ts';
 import { getRecording } from '../../../lib/recordings/read-recordings.ts';
+import { createVodService } from '../../../lib/services/vod-service.ts';
+import { listen } from '../../support/http.ts';
 import { callerOf } from '../../support/lambda.ts';
 import { type ManualClock, manualClock } from '../../support/receiver.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
@@ -175,6 +177,18 @@ describe('POST /recording/{id}/import', () => {
 
   it('is 401 with a token that the VOD Service does not accept', async () => {
     expect((await call(await insert(), WISH, { authorization: 'Bearer stolen' })).status).toBe(401);
+  });
+
+  it('is 502 where the answer is larger than any of its kind', async () => {
+    const endless = await listen(async (_request, response) => {
+      response.write(JSON.stringify({ video_id: randomUUID() }));
+      response.end(' '.repeat(300 * 1024));
+    });
+    const wish = { ...WISH, recording_id: randomUUID() };
+    const importing = createVodService(endless.url, 5000).importRecording(TOKEN, wish);
+    const failure = await importing.catch((error: unknown) => error);
+    await endless.close();
+    expect(failure).toMatchObject({ code: 'NEIGHBOUR_UNAVAILABLE', message: expect.stringContaining('larger than') });
   });
 
   it('is 502 where nobody answers, and tells no address', async () => {

@@ -263,6 +263,16 @@ describe('a delivery', () => {
     expect(receiver.received).toHaveLength(2);
   });
 
+  it('waits for an hour at most, whatever the receiver asks', async () => {
+    receiver.answer = () => 429;
+    receiver.headers = { 'retry-after': '999999999' };
+    await start();
+    await deliverOutbox(context);
+    clock.advance(3_600_000);
+    await deliverOutbox(context);
+    expect(receiver.received).toHaveLength(2);
+  });
+
   it('follows no redirect', async () => {
     const other = await startReceiver();
     receiver.answer = () => 307;

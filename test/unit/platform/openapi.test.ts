@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { buildOpenApi, type DocumentedRoute } from '../../../lib/platform/openapi.ts';
+import { renderOpenApiPage } from '../../../lib/platform/openapi-page.ts';
 
 const thing = z.object({ id: z.uuid(), size: z.int().optional() }).meta({ id: 'Thing' });
 const routes: DocumentedRoute[] = [
@@ -64,5 +65,20 @@ describe('the OpenAPI document', () => {
       security: [],
       responses: { 200: { description: 'It', content: { 'text/html': {} } } },
     });
+  });
+});
+
+describe('its page', () => {
+  it('shows what it is given, and makes nothing of it', () => {
+    const hostile = '<img src=x onerror="alert(1)">&\'';
+    const doc = { tag: hostile, summary: hostile, answers: { 200: { description: hostile } } };
+    const document = buildOpenApi([{ method: 'GET', path: '/', access: 'public', doc }], {
+      title: hostile,
+      version: hostile,
+      description: hostile,
+    });
+    const page = renderOpenApiPage(document);
+    expect(page).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;&#39;');
+    expect(page).not.toContain('<img');
   });
 });
