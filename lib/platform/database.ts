@@ -96,6 +96,9 @@ export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
   });
   // An idle connection that the server closed must not end the process; the next query opens a new one.
   pool.on('error', (error) => logger.warn({ err: error }, 'PostgreSQL closed an idle connection'));
+  // The pool listens to idle ones only. Of one that is in use its next statement tells; without a listener from the very
+  // first moment on, its end would be that of the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const nameOf = config.DB_PREPARE ? nameStatements() : () => undefined;
   return {
     query: (text, values) => run(pool, nameOf, text, values),
@@ -142,11 +145,6 @@ async function transaction<Result>(
     throw translate(error);
   });
   let broken: Error | undefined;
-  // The pool listens only while it has the connection itself. Without a listener its end would be that of the process.
-  const noteBroken = (error: Error) => {
-    broken = error;
-  };
-  client.on('error', noteBroken);
   try {
     await run(client, nameOf, 'BEGIN');
     const result = await work({ query: (text, values) => run(client, nameOf, text, values) });
@@ -154,10 +152,11 @@ async function transaction<Result>(
     return result;
   } catch (error) {
     // A connection that cannot even roll back is not given back to the pool.
-    await client.query('ROLLBACK').catch(noteBroken);
+    await client.query('ROLLBACK').catch((rollback: Error) => {
+      broken = rollback;
+    });
     throw error;
   } finally {
-    client.removeListener('error', noteBroken);
     client.release(broken);
   }
 }
@@ -168,6 +167,6 @@ function translate(error: unknown): unknown {
   const connection =
     typeof code === 'string'
       ? /^(ECONN|EHOST|ENET|ENOTFOUND|EPIPE|ETIMEDOUT|EAI_|08|57P|57014|53|40001|40P01|28|3D)/.test(code)
-      : /timeout|terminated|closed/i.test(String(message));
+      : /timeout|terminated|closed|not queryable/i.test(String(message));
   return connection ? new DatabaseUnavailable(`PostgreSQL is not available: ${message}`, { cause: error }) : error;
 }

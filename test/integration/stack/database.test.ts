@@ -76,6 +76,21 @@ describe('a connection', () => {
     await Promise.all([working?.end(), other?.end()]);
   });
 
+  it('that the server ends between two statements of a transaction is the same', async () => {
+    const [working, other] = [1, 2].map(() => openDatabase(readConfig({ DATABASE_URL: postgres.url }), silent));
+    const ended = working?.transaction(async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const [row] = rows;
+      await other?.query('SELECT pg_terminate_backend($1)', [row?.pid]);
+      const isGone = async () =>
+        (await other?.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [row?.pid]))?.rowCount === 0;
+      await waitFor('the connection is gone', isGone, { withinMs: 20_000 });
+      await client.query('SELECT 1');
+    });
+    await expect(ended).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+    await Promise.all([working?.end(), other?.end()]);
+  });
+
   it.each([
     ['a wrong password', (url: URL) => Object.assign(url, { password: 'not-the-password' })],
     ['a database that there is not', (url: URL) => Object.assign(url, { pathname: '/no-such-database' })],
