@@ -215,7 +215,12 @@ describe('a dead job', () => {
     start(dies, () => harness.context);
     await sendJob(recording.id, 'only');
     await drainedCount(1);
-    expect(await recording.row()).toMatchObject({ status: 'processing', attempts: 0, failureCode: null });
+    expect(await recording.row()).toMatchObject({
+      status: 'processing',
+      attempts: 0,
+      failureCode: null,
+      leaseToken: null,
+    });
     expect(harness.queues.messages).toMatchObject([{ kind: 'advance', recordingId: recording.id }]);
     await harness.drain();
     await expectExact(harness, (await recording.row()).filePath, hls.segments);
