@@ -52,7 +52,8 @@ describe('requests to a store', () => {
     await store.createUpload('recordings', 'b', 'video/mp4');
     await store.uploadPart('recordings', 'b', '1', 1, Buffer.from('abc'));
     await store.get('recordings', 'a', 5000);
-    expect(requests).toHaveLength(4);
+    await store.putFile('recordings', 'a', import.meta.filename, 'video/mp4');
+    expect(requests).toHaveLength(5);
     for (const request of requests) {
       const names = Object.keys(request.headers).filter((name) => /checksum|trailer|decoded-content/.test(name));
       expect([request.method, names]).toEqual([request.method, []]);
