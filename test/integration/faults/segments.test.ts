@@ -53,6 +53,23 @@ it('a truncated one is recorded as far as it goes, and named as damaged', async 
   expect(video?.packets.length).toBeLessThan(all?.packets.length ?? 0);
 });
 
+it('one that was cut without its tables is read with those of its neighbour', async () => {
+  const service = serviceWith(harness);
+  const whole = await readFile(pathOf(2));
+  const packetsOf = Array.from({ length: whole.length / 188 }, (_, at) => whole.subarray(at * 188, (at + 1) * 188));
+  // ffmpeg's PIDs of the tables: PAT, SDT, PMT.
+  const isTable = (packet: Buffer) => [0, 17, 4096].includes(packet.readUInt16BE(1) & 0x1fff);
+  const bytes = Buffer.concat(packetsOf.filter((packet) => !isTable(packet)));
+  const recording = await startRecording(harness, hls);
+  await recording.upload(0, 1);
+  await harness.store.put('live-segments', `${recording.streamKey}/segment_002.ts`, bytes, 'video/mp2t');
+  await recording.upload(3);
+  await recording.end();
+  const report = await reportRecording(service.context, recording.id);
+  expect(report).toMatchObject({ segments: { captured: 4, left_out: 0 } });
+  await expectExact(harness, (await recording.row()).filePath, hls.segments);
+});
+
 it.each([
   ['no bytes', Buffer.alloc(0), /^SEGMENT_EMPTY/],
   ['a page', Buffer.from('<html>502 Bad Gateway</html>'.repeat(100)), /^SEGMENT_NOT_TS/],
