@@ -1,6 +1,7 @@
 /**
  * Jest runs the TypeScript sources as ES modules (NODE_OPTIONS=--experimental-vm-modules, set by
- * scripts/run.mjs). One project a kind of test; what each may touch is in test/README.md.
+ * scripts/run.mjs). One project a kind of test: unit and property touch no network,
+ * integration has the embedded back ends, e2e the running service, stores real S3 servers.
  */
 const base = {
   rootDir: import.meta.dirname,

@@ -7,9 +7,12 @@ const JEST_ENV = { NODE_OPTIONS: '--experimental-vm-modules --disable-warning=Ex
 /** Time for jest to end after its last test. What keeps it longer is a leak, which must not hang a build. */
 const END_MS = 15_000;
 
+/** End-to-end tests that measure times. */
+const TIMED = String.raw`/test/e2e/(lost|recording|restart)\.test\.ts$`;
+
 /**
- * Runs the tests and ends with one line that counts them. End-to-end tests measure times: they get the machine for
- * themselves, after everything else.
+ * Runs the tests and ends with one line that counts them. Those that measure times get the machine for themselves, after
+ * everything else.
  * @param {(args: string[], options?: object) => Promise<number>} run
  * @param {string[]} words arguments for jest; with any, there is one run
  */
@@ -18,9 +21,11 @@ export async function runTests(run, words) {
     words.length > 0
       ? [words]
       : [
-          // `stores` wants real servers beside the embedded ones: `npm run test:minio`.
-          ['--ignoreProjects', 'e2e', 'stores', '--maxWorkers=2'],
-          ['--selectProjects', 'e2e', '--runInBand'],
+          // `stores` wants real servers beside the embedded ones: `npm run test:minio`. Tests wait for their back ends a
+          // third of the time: on two cores three workers are faster than two.
+          ['--ignoreProjects', 'e2e', 'stores', '--maxWorkers=3'],
+          ['--selectProjects', 'e2e', '--maxWorkers=2', `--testPathIgnorePatterns=${TIMED}`],
+          ['--selectProjects', 'e2e', '--runInBand', `--testPathPatterns=${TIMED}`],
         ];
   const scratch = mkdtempSync(path.join(tmpdir(), 'recording-tests-'));
   const total = { passed: 0, failed: 0, skipped: 0 };
@@ -60,8 +65,8 @@ export async function runStoreTests(run, names, words) {
   }
   if (present.length === 0) return 0;
   const paths = `--testPathPatterns=test/stores/(${present.join('|')})/`;
-  // Each of them has servers and a recorder to run: one file at a time.
-  return runTests(run, ['--selectProjects', 'stores', '--runInBand', paths, ...words]);
+  // Each of them has servers and a recorder to run, and waits for them most of the time: two files at a time.
+  return runTests(run, ['--selectProjects', 'stores', '--maxWorkers=2', paths, ...words]);
 }
 
 async function runJest(run, args, countsFile) {
