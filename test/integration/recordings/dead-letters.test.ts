@@ -206,6 +206,8 @@ describe('a dead job', () => {
     expect(await outcomes()).toEqual(['failed', 'repeated']);
 
     await retryRecording(harness.context, recording.id);
+    // All of its attempts are before it again.
+    expect(await recording.row()).toMatchObject({ status: 'processing', attempts: 0 });
     await harness.drain();
     await expectExact(harness, (await recording.row()).filePath, hls.segments);
   });
