@@ -29,6 +29,9 @@ interface Fit {
   lateMs: number;
   /** Timestamps: continue an adjacent segment, suit the distance, might do, are unknown, or contradict. */
   time: 'exact' | 'plausible' | 'loose' | 'unknown' | 'contradicts';
+  /** Nothing of the epoch stands in front of it, behind it. */
+  isFirst: boolean;
+  isLast: boolean;
 }
 
 /** How badly a segment fits into an epoch (milliseconds); null if it does not belong there. */
@@ -38,11 +41,8 @@ export function costIn<R extends OrderRow>(
   step: number,
   current: boolean,
 ): number | null {
-  const at = lowerBound(epoch.entries, entry.number);
-  const before = epoch.entries[at - 1];
-  const after = epoch.entries[at];
   const fit = fitIn(epoch, entry, step);
-  if (!allowed(fit, before, after, current)) return null;
+  if (!allowed(fit, current)) return null;
   const early = Math.max(0, -fit.lateMs - EARLY_GRACE_MS) * EARLY_WEIGHT;
   // Touching timestamps outweigh a difference in time of one segment.
   const bonus = fit.time === 'exact' ? nominalMs(entry.row) : 0;
@@ -52,20 +52,15 @@ export function costIn<R extends OrderRow>(
 }
 
 /** Whether it can belong there at all. `current`: the epoch that is running when the segment arrives. */
-function allowed<R extends OrderRow>(
-  fit: Fit,
-  before: Entry<R> | undefined,
-  after: Entry<R> | undefined,
-  current: boolean,
-): boolean {
-  if (after === undefined) {
+function allowed(fit: Fit, current: boolean): boolean {
+  if (fit.isLast) {
     // At the end of the running epoch a jump of the timestamps is no reason to begin another: the numbers go on.
     if (current) return -fit.lateMs <= LEAP_MS;
     if (fit.time === 'exact') return fit.lateMs <= LATE_AT_END_MS;
     return (fit.time === 'plausible' || fit.time === 'loose') && fit.lateMs <= LATE_AT_END_MS / 2;
   }
   if (fit.time === 'contradicts') return false;
-  if (before === undefined) return fit.lateMs <= (fit.time === 'exact' ? LATE_BEFORE_FIRST_MS : LATE_IN_FRONT_MS);
+  if (fit.isFirst) return fit.lateMs <= (fit.time === 'exact' ? LATE_BEFORE_FIRST_MS : LATE_IN_FRONT_MS);
   return (current && fit.time === 'exact') || fit.lateMs <= LATE_IN_HOLE_MS;
 }
 
@@ -78,7 +73,12 @@ export function fitIn<R extends OrderRow>({ entries }: Epoch<R>, entry: Entry<R>
   const isAfterNearer = !before || (after && after.number - entry.number < entry.number - before.number);
   const near = isAfterNearer ? entries.slice(at, at + NEAR) : entries.slice(Math.max(0, at - NEAR), at).reverse();
   const dues = near.map(({ row, number }) => row.modifiedAtMs + ((entry.number - number) / step) * stepMs);
-  return { lateMs: lateness(entry.row.modifiedAtMs, dues), time: timeFit(before, entry, after, step) };
+  return {
+    lateMs: lateness(entry.row.modifiedAtMs, dues),
+    time: timeFit(before, entry, after, step),
+    isFirst: before === undefined,
+    isLast: after === undefined,
+  };
 }
 
 /**

@@ -3,6 +3,7 @@
  * what takes longer is made in the background (clips-make.ts).
  */
 import { z } from 'zod';
+import { printable } from '../platform/printable.ts';
 import { clipKey } from '../storage/keys.ts';
 import { makeCut } from './clips-make.ts';
 import { CutRepository, type CutRow } from './clips-repository.ts';
@@ -17,16 +18,13 @@ const MOST_CLIPS = 200;
 const MAKE_AT_ONCE_MS = 20_000;
 const SHORTEST_MS = 100;
 
-/** PostgreSQL keeps no zero byte, and nobody means any other. */
-const PRINTABLE = /^\P{Cc}*$/u;
-
 const secondsIn = z.number().min(0).max(10_000_000);
 
 export const clipBody = z
   .strictObject({
     start: secondsIn.describe('Seconds from the beginning; the clip begins with the key frame before it'),
     end: secondsIn.describe('Seconds; later than the recording means its end'),
-    title: z.string().trim().min(1).max(200).regex(PRINTABLE, 'must not contain control characters').optional(),
+    title: z.string().trim().min(1).max(200).check(printable).optional(),
   })
   .refine(({ start, end }) => end - start >= SHORTEST_MS / 1000, {
     path: ['end'],

@@ -17,6 +17,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { streamKeySchema } from '../capture/segment-name.ts';
+import { printable } from '../platform/printable.ts';
 import { rfc3339 } from '../platform/rfc3339.ts';
 
 export const HOOK_SERVERS = ['mediamtx', 'nginx-rtmp', 'srs'] as const;
@@ -35,11 +36,7 @@ export interface HookEvent {
   readonly refusesSecond: boolean;
 }
 
-/** Without control characters: PostgreSQL keeps no zero byte, and no server sends any other. */
-const text = z
-  .string()
-  .max(1024)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+const text = z.string().max(1024).check(printable);
 const id = z.union([text, z.number()]).transform(String);
 const time = rfc3339.transform((value) => new Date(value));
 

@@ -52,7 +52,7 @@ export async function uploadGroup(context: GroupContext, group: ScannedGroup): P
   for (const file of group.playlists) {
     sayOnce(context, group, `unread ${file.name}`, file.names === null && file.unchangedMs > UNREADABLE_MS, () => ({
       level: 'warn',
-      message: `Not uploaded: ${withoutStreamKey(file.name, group.place.streamKey)} is no playlist that can be read`,
+      message: `Not uploaded: ${label(group, file.name)} is no playlist that can be read`,
     }));
   }
   for (const step of plan.steps) {
@@ -63,7 +63,7 @@ export async function uploadGroup(context: GroupContext, group: ScannedGroup): P
   for (const name of plan.lost) {
     sayOnce(context, group, `lost ${name}`, true, () => ({
       level: 'warn',
-      message: `Lost: ${withoutStreamKey(name, group.place.streamKey)} is in the playlist, but was deleted before it was uploaded`,
+      message: `Lost: ${label(group, name)} is in the playlist, but was deleted before it was uploaded`,
     }));
   }
 }
@@ -84,9 +84,8 @@ async function uploadStep(context: GroupContext, group: ScannedGroup, step: Step
     }
     const ms = Math.round(performance.now() - startedAt);
     const line = { stream: hashStreamKey(group.place.streamKey), bytes: bytes.length, ms };
-    if (step.kind === 'segment')
-      context.logger.info(line, `📤 Uploaded segment: ${withoutStreamKey(file.name, group.place.streamKey)}`);
-    else context.logger.debug(line, `Uploaded playlist: ${withoutStreamKey(file.name, group.place.streamKey)}`);
+    if (step.kind === 'segment') context.logger.info(line, `📤 Uploaded segment: ${label(group, file.name)}`);
+    else context.logger.debug(line, `Uploaded playlist: ${label(group, file.name)}`);
   }
   await note(context, key, file);
   return 'done';
@@ -96,7 +95,7 @@ async function uploadStep(context: GroupContext, group: ScannedGroup, step: Step
 async function refuse(context: GroupContext, group: ScannedGroup, file: DiskFile, why: string): Promise<'done'> {
   context.logger.error(
     { stream: hashStreamKey(group.place.streamKey), reason: why },
-    `Not uploaded: ${withoutStreamKey(file.name, group.place.streamKey)} is refused`,
+    `Not uploaded: ${label(group, file.name)} is refused`,
   );
   await note(context, `${group.place.prefix}${file.name}`, file);
   return 'done';
@@ -139,6 +138,11 @@ function sayOnce(
   said.add(mark);
   const { level, message } = say();
   logger[level]({ stream: hashStreamKey(place.streamKey) }, message);
+}
+
+/** A file's name without the stream key, which is a credential and part of it in flat folders. */
+function label({ place }: ScannedGroup, name: string): string {
+  return withoutStreamKey(name, place.streamKey);
 }
 
 function isSame(known: { size: number; mtimeMs: number } | undefined, file: DiskFile): boolean {

@@ -7,7 +7,7 @@ import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
-import { expectExact, newStream, put, recordingOf, upload } from '../../support/recorded.ts';
+import { expectExact, newStream, put, recordingOf, type StreamIds, upload } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
 let harness: Harness;
@@ -17,12 +17,18 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
+/** A stream whose end was told, with its first two segments captured and the last one not uploaded. */
+async function ended(): Promise<StreamIds> {
+  const stream = newStream();
+  await harness.tell('stream.started', stream);
+  await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
+  await harness.tell('stream.ended', stream);
+  return stream;
+}
+
 describe('a late segment that is in the ledger, with nobody left to make the file anew', () => {
   it('is in the file after the next round of the monitor', async () => {
-    const stream = newStream();
-    await harness.tell('stream.started', stream);
-    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
-    await harness.tell('stream.ended', stream);
+    const stream = await ended();
     await harness.drain();
     expect(await recordingOf(harness, stream.streamId)).toMatchObject({ status: 'completed', durationSeconds: 4 });
 
@@ -40,10 +46,7 @@ describe('a late segment that is in the ledger, with nobody left to make the fil
 
 describe('a late segment of a recording whose staging is gone', () => {
   it('changes nothing of the file, whoever looks at it, and is named in the ledger', async () => {
-    const stream = newStream();
-    await harness.tell('stream.started', stream);
-    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
-    await harness.tell('stream.ended', stream);
+    const stream = await ended();
     await harness.drain();
     await removeStaging(harness.variant({ LATE_SEGMENT_WINDOW: '0s' }));
 
@@ -61,10 +64,7 @@ describe('a late segment of a recording whose staging is gone', () => {
 
 describe('a segment that comes while the file is being made', () => {
   it('is in it', async () => {
-    const stream = newStream();
-    await harness.tell('stream.started', stream);
-    await upload(harness, stream.streamKey, hls.segments.slice(0, 2));
-    await harness.tell('stream.ended', stream);
+    const stream = await ended();
     const { id } = await recordingOf(harness, stream.streamId);
     await harness.context.clock.sleep(harness.context.config.END_GRACE);
     const { media } = harness.context;

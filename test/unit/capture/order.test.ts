@@ -18,6 +18,14 @@ function ids(all: readonly OrderRow[], ...rest: [Parameters<typeof orderSegments
 const listing = (take: string, epoch: number, from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => `${epoch}:${take}${from + i}`).join(' ');
 
+/** The same with timestamps that are later by `ticks`. */
+const shifted = (all: readonly OrderRow[], ticks: number): OrderRow[] =>
+  all.map((one) => ({
+    ...one,
+    firstDts90k: (one.firstDts90k ?? 0) + ticks,
+    endDts90k: (one.endDts90k ?? 0) + ticks,
+  }));
+
 describe('one numbering', () => {
   it('is ordered by the numbers in the names', () => {
     expect(ids(rows(0, 12, 2))).toBe(listing('a', 0, 0, 12));
@@ -43,11 +51,7 @@ describe('one numbering', () => {
   });
 
   it('takes the very first segment a minute late, though its clock jumps and it pauses later', () => {
-    const jumped = rows(60, 80, 224).map((one) => ({
-      ...one,
-      firstDts90k: (one.firstDts90k ?? 0) + 9_000_000,
-      endDts90k: (one.endDts90k ?? 0) + 9_000_000,
-    }));
+    const jumped = shifted(rows(60, 80, 224), 9_000_000);
     const first = row({ number: 0, at: 63 });
     expect(ids([first, ...rows(1, 39, 4), ...rows(40, 59, 122), ...jumped])).toBe(listing('a', 0, 0, 80));
   });
@@ -88,11 +92,9 @@ describe('one numbering', () => {
   });
 
   it('gives a restarted encoder its first segment though it came last and nothing tells them apart but their clocks', () => {
-    const restarted = rows(0, 3, 9, { take: 'b' }).map((one) => ({
+    const restarted = shifted(rows(0, 3, 9, { take: 'b' }), 2_000_000_000).map((one) => ({
       ...one,
       modifiedAtMs: one.number === 0 ? T0 + 16_000 : one.modifiedAtMs,
-      firstDts90k: (one.firstDts90k ?? 0) + 2_000_000_000,
-      endDts90k: (one.endDts90k ?? 0) + 2_000_000_000,
     }));
     expect(ids([row({ number: 0, at: 2 }), ...restarted])).toBe(`${listing('a', 0, 0, 0)} ${listing('b', 1, 0, 3)}`);
   });
@@ -103,11 +105,7 @@ describe('one numbering', () => {
       firstDts90k: 5_000_000_000 + i * 180_000,
       endDts90k: 5_000_180_000 + i * 180_000,
     }));
-    const restarted = rows(0, 3, 28, { take: 'b' }).map((one) => ({
-      ...one,
-      firstDts90k: (one.firstDts90k ?? 0) + 2_000_000_000,
-      endDts90k: (one.endDts90k ?? 0) + 2_000_000_000,
-    }));
+    const restarted = shifted(rows(0, 3, 28, { take: 'b' }), 2_000_000_000);
     expect(ids([...rows(0, 3, 2), ...anew, ...restarted])).toBe(`${listing('a', 0, 0, 5)} ${listing('b', 1, 0, 3)}`);
   });
 
@@ -296,21 +294,13 @@ describe('an encoder that restarts', () => {
 
   it('and goes on after a pause, with its next number, though an older run might have had it as well', () => {
     const restarted = rows(0, 2, 14, { take: 'b' });
-    const behind = rows(3, 4, 22, { take: 'b' }).map((one) => ({
-      ...one,
-      firstDts90k: (one.firstDts90k ?? 0) + 225_000,
-      endDts90k: (one.endDts90k ?? 0) + 225_000,
-    }));
+    const behind = shifted(rows(3, 4, 22, { take: 'b' }), 225_000);
     expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe('0:a0 1:b0 1:b1 1:b2 1:b3 1:b4');
   });
 
   it('soon after another restart, keeps the segments behind a jump of its clock that an older run might have made much later', () => {
     const restarted = rows(0, 99, 19, { take: 'b' });
-    const behind = rows(100, 104, 219, { take: 'b' }).map((one) => ({
-      ...one,
-      firstDts90k: (one.firstDts90k ?? 0) + 2_700_000,
-      endDts90k: (one.endDts90k ?? 0) + 2_700_000,
-    }));
+    const behind = shifted(rows(100, 104, 219, { take: 'b' }), 2_700_000);
     expect(ids([row({ number: 0, at: 2 }), ...restarted, ...behind])).toBe(`0:a0 ${listing('b', 1, 0, 104)}`);
   });
 
