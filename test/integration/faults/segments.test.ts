@@ -20,6 +20,12 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
+/**
+ * Past END_GRACE and well within CLOCK_SLACK: the store's clock is not moved on, so that to the service segments seem older by
+ * this much.
+ */
+const PAST_GRACE_MS = 5000;
+
 const pathOf = (place: number) => hls.segments[place] ?? '';
 
 /** The stream, its third segment replaced by these bytes, recorded to its end. */
@@ -29,7 +35,7 @@ async function recordWith(service: FaultyService, third: Uint8Array): Promise<Li
   await harness.store.put('live-segments', `${recording.streamKey}/segment_002.ts`, third, 'video/mp2t');
   await put(harness, recording.streamKey, [pathOf(3)]);
   await harness.tell('stream.ended', recording);
-  service.later(10_000);
+  service.later(PAST_GRACE_MS);
   await service.monitor();
   expect(await recording.row()).toMatchObject({ status: 'completed' });
   return recording;
@@ -121,7 +127,7 @@ it('of files that are named by the stream key, as streaming servers do, neither 
   // The third is missing.
   await store(3, await readFile(pathOf(3)));
   await harness.tell('stream.ended', recording);
-  service.later(10_000);
+  service.later(PAST_GRACE_MS);
   await service.monitor();
   expect(await recording.row()).toMatchObject({ status: 'completed' });
   const report = await reportRecording(service.context, recording.id);
