@@ -17,7 +17,8 @@ import { createQueues, type Queues } from './services/queues.ts';
 import { createStreamService, type StreamService } from './services/stream-service.ts';
 import { createVodService, type VodService } from './services/vod-service.ts';
 import { createDownloadLinks, type DownloadLinks } from './storage/download-links.ts';
-import { createS3Client, type ObjectStore, S3ObjectStore } from './storage/object-store.ts';
+import type { ObjectStore } from './storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from './storage/s3-object-store.ts';
 
 /** What a test may replace; everything else is made from the configuration. */
 export interface Overrides {

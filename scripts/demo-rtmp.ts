@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { readConfig } from '../lib/platform/config.ts';
 import { createLogger } from '../lib/platform/logging.ts';
 import { readHook } from '../lib/recordings/hook-payloads.ts';
-import { createS3Client, S3ObjectStore } from '../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../lib/storage/s3-object-store.ts';
 import { startUploader, type Uploader } from '../lib/upload/uploader.ts';
 import { findNginxRtmp, startNginxRtmp } from '../test/support/servers/nginx-rtmp.ts';
 import { startPublisher } from '../test/support/servers/publisher.ts';

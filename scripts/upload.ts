@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { type Config, ConfigInvalid, readConfig } from '../lib/platform/config.ts';
 import { createLogger, keyFoldersOf, type Logger } from '../lib/platform/logging.ts';
 import { resolveSecrets, SecretUnavailable } from '../lib/platform/secrets.ts';
-import { createS3Client, S3ObjectStore } from '../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../lib/storage/s3-object-store.ts';
 import { startUploader, type Uploader } from '../lib/upload/uploader.ts';
 import { parseUploadArguments, UPLOAD_USAGE, type UploadArguments } from './upload-arguments.ts';
 

@@ -5,7 +5,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Config } from '../platform/config.ts';
-import { createS3Client } from './object-store.ts';
+import { createS3Client } from './s3-object-store.ts';
 
 export interface DownloadLink {
   readonly bucket: string;

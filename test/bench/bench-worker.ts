@@ -16,7 +16,7 @@ import { captureNotified } from '../../lib/recordings/capture-notified.ts';
 import { recordStreamEvent } from '../../lib/recordings/record-stream-event.ts';
 import { sweepRecording } from '../../lib/recordings/sweep.ts';
 import type { Queues } from '../../lib/services/queues.ts';
-import { createS3Client, S3ObjectStore } from '../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../lib/storage/s3-object-store.ts';
 import { countWrites } from './counting-store.ts';
 import { usageOfThisProcess } from './process-usage.ts';
 import { serve } from './remote-process.ts';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Upload } from '@aws-sdk/lib-storage';
 import { parseDuration } from '../../lib/platform/config.ts';
 import { createClip } from '../../lib/recordings/clips.ts';
-import { createS3Client } from '../../lib/storage/object-store.ts';
+import { createS3Client } from '../../lib/storage/s3-object-store.ts';
 import { ffmpeg, type Packet, packets, referenceRemux } from '../support/media/index.ts';
 import { type Harness, startHarness } from '../support/service-harness.ts';
 import { makeSource, type StreamSource } from './stream-source.ts';

@@ -9,7 +9,7 @@ import { tick } from '../../lib/recordings/monitor.ts';
 import { sweepRecording } from '../../lib/recordings/sweep.ts';
 import { NeighbourUnavailable } from '../../lib/services/errors.ts';
 import type { StreamService } from '../../lib/services/stream-service.ts';
-import { createS3Client, S3ObjectStore } from '../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../lib/storage/s3-object-store.ts';
 import { type KeptLog, keepLog } from './log.ts';
 import type { Harness } from './service-harness.ts';
 

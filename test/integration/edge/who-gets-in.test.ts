@@ -6,7 +6,8 @@ import { routes as readRoutes } from '../../../functions/recordings.ts';
 import { routes as segmentRoutes } from '../../../functions/segments.ts';
 import { routes as webhookRoutes } from '../../../functions/webhook.ts';
 import { createLogger } from '../../../lib/platform/logging.ts';
-import { createS3Client, type ObjectStore, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 import { type Caller, callerOf, type Request } from '../../support/lambda.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 

@@ -5,7 +5,7 @@ import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import pg from 'pg';
 import { readConfig } from '../../../lib/platform/config.ts';
-import { createS3Client } from '../../../lib/storage/object-store.ts';
+import { createS3Client } from '../../../lib/storage/s3-object-store.ts';
 import { SEGMENTS_QUEUE } from '../../../localstack/queues.ts';
 import { type Stack, startStack } from '../../../localstack/stack.ts';
 

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readConfig } from '../../../lib/platform/config.ts';
-import { createS3Client, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { readConfig } from '../../../lib/platform/config.ts';
-import { createS3Client, type ObjectStore, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 
 interface CannedAnswer {
   readonly status?: number;
@@ -97,6 +98,61 @@ describe('a Complete', () => {
     });
   });
 });
+
+describe('a part that is refused before its bytes are read', () => {
+  const gone = '<Error><Code>NoSuchUpload</Code><Message>no</Message></Error>';
+  const body = Buffer.alloc(16 * 1024 * 1024);
+  const send = (store: ObjectStore) => store.uploadPart('recordings', 'a', '1', 1, body);
+  let refusing: RefusingServer;
+
+  beforeAll(async () => {
+    refusing = await startRefusing();
+  });
+  afterAll(() => refusing.stop());
+
+  it('is one of a lost upload where its answer goes down with the connection', async () => {
+    refusing.listing = { status: 404, body: gone };
+    await expect(send(refusing.store)).rejects.toMatchObject({ code: 'UPLOAD_MISSING' });
+  });
+
+  it.each([
+    ['there', { body: '<ListPartsResult></ListPartsResult>' }],
+    ['not to be asked for', { status: 403, body: gone.replace('NoSuchUpload', 'AccessDenied') }],
+    ['at a proxy that knows nothing of it', { status: 404, body: 'no such page' }],
+  ])('has only lost its connection where the upload is %s', async (_, listing) => {
+    refusing.listing = listing;
+    await expect(send(refusing.store)).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/^UploadPart recordings 1: .*(ECONNRESET|EPIPE|closed)/),
+    });
+  });
+});
+
+interface RefusingServer {
+  readonly store: ObjectStore;
+  /** Its answer to GET, which is asked for the parts of an upload. */
+  listing: CannedAnswer;
+  stop(): Promise<unknown>;
+}
+
+/**
+ * A server that resets the connection of every PUT: what a client sees of one that answers before it has read the body.
+ */
+async function startRefusing(): Promise<RefusingServer> {
+  const refusing = createServer((request, response) => {
+    const { status = 200, body = '' } = running.listing;
+    if (request.method === 'PUT') request.socket.resetAndDestroy();
+    else response.writeHead(status).end(body);
+  });
+  await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+  const { port: at } = refusing.address() as AddressInfo;
+  const running: RefusingServer = {
+    store: storeOf(createS3Client(readConfig({ MINIO_ENDPOINT: `127.0.0.1:${at}` }))),
+    listing: {},
+    stop: () => new Promise((resolve) => refusing.close(resolve)),
+  };
+  return running;
+}
 
 describe('a 404', () => {
   const xml = (code: string) => `<Error><Code>${code}</Code><Message>no</Message></Error>`;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
 import { readConfig } from '../../../lib/platform/config.ts';
-import { createS3Client, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 import { freePort } from '../../../localstack/ports.ts';
 import { expectExact, play, recordingsOf } from '../../e2e/scenario.ts';
 import { call } from '../../support/http.ts';

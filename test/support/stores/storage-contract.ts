@@ -16,7 +16,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { readConfig } from '../../../lib/platform/config.ts';
 import { createDownloadLinks } from '../../../lib/storage/download-links.ts';
-import { createS3Client, type ObjectStore, S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import { connections } from '../../../lib/storage/object-answer.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { createS3Client, S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 import { waitFor } from '../wait.ts';
 import { BUCKET, codeOf, describeObjectStore, openUploadOn } from './object-store-contract.ts';
 import { ACCESS_KEY, SECRET_KEY, type StoreServer } from './store-server.ts';
@@ -55,6 +57,28 @@ export function describeStorage(startStore: () => Promise<StoreServer>): void {
       await store.completeUpload(BUCKET, key, uploadId, parts);
       expect((await bytesOf(key)).equals(bytes)).toBe(true);
     }, 60_000);
+
+    it('are asked for where a part got no answer, which was that the upload is gone', async () => {
+      const unheard = new S3ObjectStore(
+        createS3Client(readConfig(server.env)),
+        connections.compose((dispatch) => (request, handler) => {
+          if (request.method !== 'PUT') return dispatch(request, handler);
+          queueMicrotask(() => handler.onResponseError?.(null as never, new Error('connection reset')));
+          return true;
+        }),
+      );
+      const key = `${folder}/movie.mp4`;
+      const uploadId = await store.createUpload(BUCKET, key, 'video/mp4');
+      const send = () => codeOf(unheard.uploadPart(BUCKET, key, uploadId, 1, Buffer.from('a part')));
+      expect(await send()).toBe('STORAGE_UNAVAILABLE');
+      await store.uploadPart(BUCKET, key, uploadId, 1, Buffer.from('a part'));
+      expect(await send()).toBe('STORAGE_UNAVAILABLE');
+      await store.abortUpload(BUCKET, key, uploadId);
+      expect(await send()).toBe('UPLOAD_MISSING');
+      const again = await openUploadOn(store, key);
+      await store.completeUpload(BUCKET, key, again.uploadId, again.parts);
+      expect(await codeOf(unheard.uploadPart(BUCKET, key, again.uploadId, 1, Buffer.from('x')))).toBe('UPLOAD_MISSING');
+    });
   });
 
   describe('what docs/STORES.md says of a server', () => {

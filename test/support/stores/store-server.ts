@@ -4,7 +4,7 @@
  */
 import { CreateBucketCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { type Config, readConfig } from '../../../lib/platform/config.ts';
-import { createS3Client } from '../../../lib/storage/object-store.ts';
+import { createS3Client } from '../../../lib/storage/s3-object-store.ts';
 
 export interface StoreTraits {
   /** What a second Complete of an upload is answered: that it is gone, or the object that the first one made. */

@@ -18,6 +18,8 @@ const NEEDS: ReadonlyArray<readonly [RegExp, readonly string[]]> = [
   [/\bstore\s*\.(list|checkBucket)\(/, ['s3:ListBucket']],
   [/\bstore\s*\.listUploads\(/, ['s3:ListBucketMultipartUploads']],
   [/\bstore\s*\.(put|putFile|createUpload|uploadPart|completeUpload)\(/, ['s3:PutObject']],
+  // Where a part got no answer, its upload is asked for.
+  [/\bstore\s*\.uploadPart\(/, ['s3:ListMultipartUploadParts']],
   // A large file is an upload of several parts, which is given up where one fails.
   [/\bstore\s*\.(abortUpload|putFile)\(/, ['s3:AbortMultipartUpload']],
   [/\bstore\s*\.remove\(/, ['s3:DeleteObject']],
@@ -36,11 +38,18 @@ const NOT_CALLED: Readonly<Record<string, readonly string[]>> = {
   clips: ['sqs:SendMessage'],
   pictures: ['sqs:SendMessage'],
   // It has the routes of all functions, to describe them.
-  openapi: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListBucket', 's3:PutObject', 'sqs:SendMessage'],
+  openapi: [
+    's3:AbortMultipartUpload',
+    's3:GetObject',
+    's3:ListBucket',
+    's3:ListMultipartUploadParts',
+    's3:PutObject',
+    'sqs:SendMessage',
+  ],
   // Restarting a generation is the finalizer's; these only ask for it.
   internal: ['s3:AbortMultipartUpload', 's3:GetObject'],
   segments: ['s3:AbortMultipartUpload'],
-  deadLetters: ['s3:AbortMultipartUpload'],
+  deadLetters: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
 };
 
 const statement = z.looseObject({ Action: z.union([z.string().transform((one) => [one]), z.array(z.string())]) });

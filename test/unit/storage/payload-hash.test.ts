@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { S3Client } from '@aws-sdk/client-s3';
 import { Dispatcher } from 'undici';
-import { S3ObjectStore } from '../../../lib/storage/object-store.ts';
+import { S3ObjectStore } from '../../../lib/storage/s3-object-store.ts';
 
 const bytes = new TextEncoder().encode('media');
 const hashed = createHash('sha256').update(bytes).digest('hex');
