@@ -32,7 +32,7 @@ export type CaptureOutcome =
   /** It is in the ledger now; `state` is null where it had been before. */
   | { readonly kind: 'stored'; readonly recordingId: string; readonly state: SegmentState | null }
   | { readonly kind: 'absent' }
-  /** Whose it is shows when the others are captured; nothing was done. */
+  /** Whose it is, or what is in it, shows when the others are captured; nothing was done. */
   | { readonly kind: 'unsure' }
   /** A recording has begun, ended or gone on since the candidates were read; nothing was done. Read them again. */
   | { readonly kind: 'stale' }
@@ -41,7 +41,8 @@ export type CaptureOutcome =
 /**
  * Captures the object of a key.
  * @param candidates recordings of the stream key that may take segments
- * @param guesses whether the likeliest recording takes it where it is not sure which; else it is left where it is
+ * @param guesses whether it is settled where that is not sure: the likeliest recording takes it, or it is rejected; else it
+ *   is left where it is
  * @throws {StorageUnavailable} {StorageAccessDenied} {DatabaseUnavailable} nothing is lost; call again
  */
 export async function captureSegment(
@@ -77,7 +78,7 @@ async function keep(
   const verdict = refusal ?? (await judge(context, candidates, fetched.bytes));
   const owner = await findOwner(context, candidates, { key, number: parsed.number, fetched, probe: verdict.probe });
   if ('ignore' in owner) return { kind: 'ignored', why: owner.ignore };
-  if (!owner.isSure && !guesses) return { kind: 'unsure' };
+  if (!guesses && (!owner.isSure || verdict.wantsTables)) return { kind: 'unsure' };
   // In the ledger already: nothing came, and what counts from the last segment does not begin again.
   if (owner.isCaptured) return { kind: 'stored', recordingId: owner.recordingId, state: null };
   const added = await store(context, candidates, owner.recordingId, parsed, key, fetched, verdict);
@@ -113,6 +114,8 @@ interface Verdict {
   readonly keep: Uint8Array;
   /** Why it was rejected, or what is damaged in it; null where it is whole. */
   readonly reason: string | null;
+  /** It may be readable with the tables of a neighbour, and none is captured yet. */
+  readonly wantsTables?: boolean;
 }
 
 async function judge(context: RecordingContext, candidates: readonly Recording[], bytes: Uint8Array): Promise<Verdict> {
@@ -120,9 +123,10 @@ async function judge(context: RecordingContext, candidates: readonly Recording[]
     return accept(bytes, probeSegment(bytes));
   } catch (error) {
     if (!(error instanceof SegmentRejected)) throw error;
+    if (!(error instanceof SegmentNoProgramError)) return reject(bytes, error);
     // A segment that was cut without its tables is readable with those of its neighbour.
-    const known = error instanceof SegmentNoProgramError && (await lastTracks(context, candidates));
-    if (!known) return reject(bytes, error);
+    const known = await lastTracks(context, candidates);
+    if (!known) return { ...reject(bytes, error), wantsTables: true };
     try {
       return accept(bytes, probeSegment(bytes, { knownPids: known }));
     } catch (second) {

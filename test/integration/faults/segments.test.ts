@@ -1,6 +1,8 @@
 /** Segments as damaged as they come: what can be had of them is recorded, the rest is named, and no recording fails. */
 
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { reportRecording } from '../../../lib/recordings/report.ts';
 import type { ObjectStore } from '../../../lib/storage/object-store.ts';
 import { alteredStore } from '../../support/altered-store.ts';
@@ -59,21 +61,47 @@ it('a truncated one is recorded as far as it goes, and named as damaged', async 
   expect(video?.packets.length).toBeLessThan(all?.packets.length ?? 0);
 });
 
-it('one that was cut without its tables is read with those of its neighbour', async () => {
-  const service = serviceWith(harness);
-  const whole = await readFile(pathOf(2));
-  const packetsOf = Array.from({ length: whole.length / 188 }, (_, at) => whole.subarray(at * 188, (at + 1) * 188));
-  // ffmpeg's PIDs of the tables: PAT, SDT, PMT.
+/** ffmpeg's segment without its PAT, SDT and PMT. */
+function withoutTables(segment: Buffer): Buffer {
   const isTable = (packet: Buffer) => [0, 17, 4096].includes(packet.readUInt16BE(1) & 0x1fff);
-  const bytes = Buffer.concat(packetsOf.filter((packet) => !isTable(packet)));
+  const at = Array.from({ length: segment.length / 188 }, (_, place) =>
+    segment.subarray(place * 188, (place + 1) * 188),
+  );
+  return Buffer.concat(at.filter((packet) => !isTable(packet)));
+}
+
+describe('one that was cut without its tables is read with those of its neighbour', () => {
+  it.each([
+    ['captured already', 2, 'swept'],
+    ['that is captured with it', 0, 'swept'],
+    ['that is told later', 0, 'notified'],
+  ])('%s', async (_, bare, how) => {
+    const service = serviceWith(harness);
+    const recording = await startRecording(harness, hls);
+    for (const [place, path] of hls.segments.entries()) {
+      const key = `${recording.streamKey}/${basename(path)}`;
+      const whole = await readFile(path);
+      await harness.store.put('live-segments', key, place === bare ? withoutTables(whole) : whole, 'video/mp2t');
+      if (how === 'notified') await captureNotified(harness.context, [key]);
+      else if (place === bare - 1) await recording.upload();
+    }
+    await recording.end();
+    const report = await reportRecording(service.context, recording.id);
+    expect(report).toMatchObject({ segments: { captured: 4, left_out: 0 } });
+    await expectExact(harness, (await recording.row()).filePath, hls.segments);
+  });
+});
+
+it('one without tables is left out with the reason where no other has any', async () => {
   const recording = await startRecording(harness, hls);
-  await recording.upload(0, 1);
-  await harness.store.put('live-segments', `${recording.streamKey}/segment_002.ts`, bytes, 'video/mp2t');
-  await recording.upload(3);
+  const bytes = withoutTables(await readFile(pathOf(0)));
+  await harness.store.put('live-segments', `${recording.streamKey}/segment_000.ts`, bytes, 'video/mp2t');
   await recording.end();
-  const report = await reportRecording(service.context, recording.id);
-  expect(report).toMatchObject({ segments: { captured: 4, left_out: 0 } });
-  await expectExact(harness, (await recording.row()).filePath, hls.segments);
+  expect(await recording.row()).toMatchObject({ status: 'failed' });
+  const report = await reportRecording(harness.context, recording.id);
+  expect(report.left_out).toMatchObject([
+    { name: 'segment_000.ts', reason: expect.stringMatching(/^SEGMENT_NO_PROGRAM/) },
+  ]);
 });
 
 it.each([
