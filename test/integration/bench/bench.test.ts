@@ -14,7 +14,7 @@ beforeAll(async () => {
     ...{ fast: true, profile: false, folder: undefined },
   };
   bench = await runBench(options, () => {});
-}, 240_000);
+}, 480_000);
 
 describe('the benchmark', () => {
   it('takes the engine for what is longer than a part, and has all of the stream in the file', () => {
