@@ -114,10 +114,16 @@ export class SessionRepository {
     }));
   }
 
-  /** A new broadcast's connection is the only one that is open: whatever was open before it was lost. */
+  /**
+   * A new broadcast's connection is the only one that is open: whatever was open before it was lost. One that has come
+   * since, where this start is told late, stays open.
+   */
   async start(streamId: string, session: string | null, at: Date, now: Date): Promise<void> {
     await this.#db.query(`DELETE FROM stream_sessions WHERE stream_id = $1 AND ${IS_OLD}`, [streamId, now]);
-    await this.endAll(streamId, at);
+    await this.#db.query(
+      'UPDATE stream_sessions SET ended_at = $2 WHERE stream_id = $1 AND ended_at IS NULL AND started_at <= $2',
+      [streamId, at],
+    );
     await this.add(streamId, session, at);
   }
 

@@ -29,8 +29,8 @@ const send = (server: string, body: string, token = TOKEN) =>
   });
 const nginx = (call: string, name: string, clientid: string) =>
   send('nginx-rtmp', new URLSearchParams({ app: 'live', addr: '10.0.0.9', clientid, call, name }).toString());
-const mediaMtx = (event: string, path: string, source_id: string) =>
-  send('mediamtx', new URLSearchParams({ event, path, source_id }).toString());
+const mediaMtx = (event: string, path: string, source_id: string, time?: string) =>
+  send('mediamtx', new URLSearchParams({ event, path, source_id, ...(time ? { time } : {}) }).toString());
 const srs = (action: string, stream: string) =>
   send('srs', JSON.stringify({ action, client_id: '341w361a', vhost: '__defaultVhost__', app: 'live', stream }));
 
@@ -65,6 +65,17 @@ describe('POST /hooks/{server}', () => {
     expect(recordings.map(({ status }) => status).sort()).toEqual(['processing', 'recording']);
     expect(new Set(recordings.map(({ streamId }) => streamId)).size).toBe(1);
     await mediaMtx('not-ready', key, '8');
+    expect((await recordingsOf(key)).map(({ status }) => status)).toEqual(['processing', 'processing']);
+  });
+
+  it('ends with the last connection where the start of an earlier one is told late', async () => {
+    const key = newKey();
+    const at = (seconds: number) => new Date(Date.now() - 120_000 + seconds * 1000).toISOString();
+    await mediaMtx('not-ready', key, '7', at(19));
+    await mediaMtx('ready', key, '8', at(20));
+    await mediaMtx('ready', key, '7', at(0));
+    expect((await recordingsOf(key)).map(({ status }) => status).sort()).toEqual(['processing', 'recording']);
+    await mediaMtx('not-ready', key, '8', at(60));
     expect((await recordingsOf(key)).map(({ status }) => status)).toEqual(['processing', 'processing']);
   });
 
