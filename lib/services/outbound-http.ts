@@ -9,7 +9,8 @@ export interface OutboundRequest {
   readonly body?: string;
   /** Covers connecting and the whole answer. */
   readonly timeoutMs: number;
-  readonly maxAnswerBytes: number;
+  /** Null: the status is all that matters, and no body is waited for. */
+  readonly maxAnswerBytes: number | null;
 }
 
 export interface OutboundReply {
@@ -40,7 +41,11 @@ export async function callOut(url: string, request: OutboundRequest): Promise<Ou
   }
 }
 
-async function readLimited(answer: Response, maxBytes: number): Promise<string> {
+async function readLimited(answer: Response, maxBytes: number | null): Promise<string> {
+  if (maxBytes === null) {
+    await answer.body?.cancel();
+    return '';
+  }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of answer.body ?? []) {

@@ -27,8 +27,7 @@ export interface OutboundTarget {
   deliver(event: OutboundEvent, nowMs: number): Promise<DeliveryResult>;
 }
 
-const MAX_ANSWER_BYTES = 64 * 1024;
-const MAX_RETRY_AFTER_S = 3600;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 type OutboundConfig = Pick<
   Config,
@@ -54,18 +53,23 @@ function webhookTarget(url: string, secrets: WebhookSecrets, timeoutMs: number):
           headers: { 'content-type': 'application/json', ...sign(secrets, event.id, nowMs, event.body) },
           body: event.body,
           timeoutMs,
-          maxAnswerBytes: MAX_ANSWER_BYTES,
+          maxAnswerBytes: null,
         });
         if (reply.status >= 200 && reply.status < 300) return { kind: 'delivered' };
         if (reply.status === 410) return { kind: 'gone', why: 'status 410' };
-        const seconds = Number(reply.retryAfter ?? Number.NaN);
-        const retryAfterMs = seconds > 0 ? Math.min(seconds, MAX_RETRY_AFTER_S) * 1000 : null;
-        return { kind: 'failed', why: `status ${reply.status}`, retryAfterMs };
+        return { kind: 'failed', why: `status ${reply.status}`, retryAfterMs: pauseOf(reply.retryAfter, nowMs) };
       } catch (error) {
         return { kind: 'failed', why: error instanceof Error ? error.message : String(error), retryAfterMs: null };
       }
     },
   };
+}
+
+/** `Retry-After` is seconds or a date (RFC 9110, 10.2.3); null where it asks for nothing. */
+function pauseOf(retryAfter: string | null, nowMs: number): number | null {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const pauseMs = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - nowMs : seconds * 1000;
+  return pauseMs > 0 ? Math.min(pauseMs, MAX_RETRY_AFTER_MS) : null;
 }
 
 /** An EventBridge bus. The client is loaded with the first event: most services have no bus. */

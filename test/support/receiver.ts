@@ -17,6 +17,8 @@ export interface Receiver {
   answer: (message: { type: string; data: { recording: { id: string } } }) => number;
   /** Further headers of each answer. */
   headers: Record<string, string>;
+  /** Of each answer. */
+  body: string;
   close(): Promise<void>;
 }
 
@@ -28,13 +30,14 @@ export async function startReceiver(): Promise<Receiver> {
     const status = receiver.answer(json);
     received.push({ headers: request.headers as Record<string, string>, text, json, status });
     response.writeHead(status, receiver.headers);
-    response.end('{}');
+    response.end(receiver.body);
   });
   const receiver: Receiver = {
     url: `${server.url}/hooks/secret-path`,
     received,
     answer: () => 200,
     headers: {},
+    body: '{}',
     close: () => server.close(),
   };
   return receiver;

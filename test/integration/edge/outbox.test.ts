@@ -263,6 +263,26 @@ describe('a delivery', () => {
     expect(receiver.received).toHaveLength(2);
   });
 
+  it('waits until the time that the receiver names', async () => {
+    receiver.answer = () => 503;
+    receiver.headers = { 'retry-after': new Date(clock.now() + 120_000).toUTCString() };
+    await start();
+    await deliverOutbox(context);
+    clock.advance(119_000);
+    await deliverOutbox(context);
+    expect(receiver.received).toHaveLength(1);
+    clock.advance(1000);
+    await deliverOutbox(context);
+    expect(receiver.received).toHaveLength(2);
+  });
+
+  it('is delivered where the receiver says so, however much else it answers', async () => {
+    receiver.body = '<p>Thank you</p>'.repeat(10_000);
+    const id = await start();
+    await deliverOutbox(context);
+    expect(await listEvents(context, id)).toMatchObject([{ delivered: 1, pending: 0 }]);
+  });
+
   it('waits for an hour at most, whatever the receiver asks', async () => {
     receiver.answer = () => 429;
     receiver.headers = { 'retry-after': '999999999' };
