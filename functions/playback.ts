@@ -46,12 +46,14 @@ const segmentsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(5000).default(1000).describe('Segments in the answer, the first ones'),
 });
 
-/** What a URI names is the same for ever; only the URIs in a playlist change. */
+/** What a URI of a playlist names is the same for ever; only the URIs in a playlist change. */
 const FOR_EVER = 'private, max-age=86400, immutable';
+/** A file is made anew under the URIs that do not say of which one they are. */
+const OF_NOW = 'private, no-cache';
 
-function mediaAnswer(media: Media, contentType: string): HttpResult {
+function mediaAnswer(media: Media, contentType: string, cacheControl = FOR_EVER): HttpResult {
   if (media.kind === 'link') return redirect(media.url);
-  return bytesAnswer(media.bytes, contentType, { etag: media.etag, 'cache-control': FOR_EVER });
+  return bytesAnswer(media.bytes, contentType, { etag: media.etag, 'cache-control': cacheControl });
 }
 
 /** `123.ts` → 123 */
@@ -72,12 +74,13 @@ const segment: Handler = async (event, context) =>
 
 const init: Handler = async (event, context) => {
   const { v, layout } = readQuery(event, initQuery);
-  return mediaAnswer(await initMedia(context, idOf(event), layout, v), 'video/mp4');
+  return mediaAnswer(await initMedia(context, idOf(event), layout, v), 'video/mp4', v ? FOR_EVER : OF_NOW);
 };
 
 const fragment: Handler = async (event, context) => {
   const { v } = readQuery(event, versionQuery);
-  return mediaAnswer(await fragmentMedia(context, idOf(event), numberOf(event, 'fragment', 'm4s'), v), 'video/mp4');
+  const media = await fragmentMedia(context, idOf(event), numberOf(event, 'fragment', 'm4s'), v);
+  return mediaAnswer(media, 'video/mp4', v ? FOR_EVER : OF_NOW);
 };
 
 const report: Handler = async (event, context) => json(200, { report: await reportRecording(context, idOf(event)) });

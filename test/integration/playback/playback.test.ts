@@ -190,6 +190,21 @@ describe('a finished recording whose captured segments are gone', () => {
     expect(answer.json.error).toMatch(/made anew/);
   });
 
+  it('is asked for again where the URI does not say of which file it is', async () => {
+    for (const path of ['init.mp4', 'fragments/0.m4s']) {
+      const { status, headers } = await at.call('GET', `/recording/${recording.id}/${path}`);
+      expect([status, headers['cache-control']]).toEqual([200, 'private, no-cache']);
+    }
+    const { lines, map } = await playlist(recording.id);
+    for (const uri of [map ?? '', lines[0]?.uri ?? '']) {
+      const [path, query] = uri.split('?');
+      const answer = await at.call('GET', `/recording/${recording.id}/${path}`, {
+        query: Object.fromEntries(new URLSearchParams(query)),
+      });
+      expect(answer.headers['cache-control']).toContain('immutable');
+    }
+  });
+
   it.each(['fragments/99.m4s', 'fragments/x.m4s', 'fragments/0.mp4', 'segments/1', 'segments/..%2f.ts'])(
     'has no %s',
     async (path) => {
