@@ -4,6 +4,8 @@ import { COLUMNS, type Storyboard, type Tile } from './poster-plan.ts';
 
 export interface PicturesRow {
   readonly recordingId: string;
+  /** Of the recording when they were made: one that is made anew has other times. */
+  readonly generation: number;
   readonly intervalMs: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
@@ -16,7 +18,7 @@ export interface PicturesRow {
   readonly done: boolean;
 }
 
-const FIELDS = `recording_id AS "recordingId", interval_ms AS "intervalMs", tile_width AS "tileWidth", tile_height AS "tileHeight",
+const FIELDS = `recording_id AS "recordingId", generation, interval_ms AS "intervalMs", tile_width AS "tileWidth", tile_height AS "tileHeight",
   tiles, sprite_tiles AS "spriteTiles", sprite_interval_ms AS "spriteIntervalMs", sprite_ms AS "spriteMs",
   sprite_version AS "spriteVersion", poster_at_ms AS "posterAtMs", done`;
 
@@ -40,7 +42,7 @@ export class PictureRepository {
     const result = await this.#db.query<PicturesRow & Record<string, unknown>>(
       `WITH next AS (
          SELECT r.id FROM recordings r LEFT JOIN recording_pictures p ON p.recording_id = r.id
-          WHERE NOT coalesce(p.done, FALSE) AND coalesce(p.lease_until, '-infinity') <= $1 AND r.duration > 0
+          WHERE NOT coalesce(p.done AND p.generation = r.generation, FALSE) AND coalesce(p.lease_until, '-infinity') <= $1 AND r.duration > 0
           ORDER BY p.poster_at_ms IS NOT NULL, p.updated_at NULLS FIRST, r.started_at DESC LIMIT 1
        )
        INSERT INTO recording_pictures (recording_id, interval_ms, lease_until, updated_at) SELECT id, 0, $2, $1 FROM next
@@ -56,7 +58,7 @@ export class PictureRepository {
   async save(row: PicturesRow, next: Date): Promise<void> {
     await this.#db.query(
       `UPDATE recording_pictures SET interval_ms = $2, tile_width = $3, tile_height = $4, tiles = $5, sprite_tiles = $6,
-              sprite_interval_ms = $7, sprite_ms = $8, sprite_version = $9, poster_at_ms = $10, done = $11, lease_until = $12
+              sprite_interval_ms = $7, sprite_ms = $8, sprite_version = $9, poster_at_ms = $10, done = $11, lease_until = $12, generation = $13
         WHERE recording_id = $1`,
       [
         row.recordingId,
@@ -71,6 +73,7 @@ export class PictureRepository {
         row.posterAtMs,
         row.done,
         next,
+        row.generation,
       ],
     );
   }

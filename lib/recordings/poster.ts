@@ -4,6 +4,7 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BucketMissing, StorageAccessDenied, StorageUnavailable } from '../storage/errors.ts';
 import { pictureKey, tileKey } from '../storage/keys.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { findRecording, playsFromFile, segmentsOf } from './playback.ts';
@@ -63,16 +64,17 @@ interface Scene {
 
 async function workOn(
   context: RecordingContext,
-  row: PicturesRow,
+  found: PicturesRow,
   until: number,
 ): Promise<{ row: PicturesRow; more: boolean }> {
-  const recording = await findRecording(context, row.recordingId);
+  const recording = await findRecording(context, found.recordingId);
+  const row = ofGeneration(found, recording.generation);
   const ended = recording.status === 'completed' || recording.status === 'failed';
-  const found = await findPictureSize(context.db, recording.id);
+  const picture = await findPictureSize(context.db, recording.id);
   // Sound alone has no pictures, now or later.
-  if (found === null) return { row: { ...row, done: ended }, more: false };
+  if (picture === null) return { row: { ...row, done: ended }, more: false };
   const size =
-    row.tileWidth > 0 ? { width: row.tileWidth, height: row.tileHeight } : tileSize(found.width, found.height);
+    row.tileWidth > 0 ? { width: row.tileWidth, height: row.tileHeight } : tileSize(picture.width, picture.height);
   const dir = join(context.config.SCRATCH_DIR, 'pictures', recording.id);
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
@@ -89,6 +91,11 @@ async function workOn(
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** A recording that is made anew is another one to its pictures; the poster stays until there is a better one. */
+function ofGeneration(row: PicturesRow, generation: number): PicturesRow {
+  return row.generation === generation ? row : { ...row, generation, tiles: [], spriteTiles: 0 };
 }
 
 async function openScene(context: RecordingContext, recording: Recording, dir: string, size: TileSize): Promise<Scene> {
@@ -161,6 +168,9 @@ async function take(
     const still = await scene.stillAt(ms);
     return still && (await takePictures(scene.ffmpegPath, scene.dir, still, scene.size, withPoster));
   } catch (error) {
+    // Nothing is known of the picture then: all of it is tried again.
+    if (error instanceof StorageUnavailable || error instanceof StorageAccessDenied || error instanceof BucketMissing)
+      throw error;
     context.logger.debug({ err: error, recording_id: scene.recording.id, at_ms: ms }, 'No picture there');
     return null;
   }

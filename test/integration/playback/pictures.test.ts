@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { routes } from '../../../functions/pictures.ts';
 import { makePosters } from '../../../lib/recordings/poster.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
+import { StorageUnavailable } from '../../../lib/storage/errors.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { ffmpeg, fullDecode, makeHls, packets } from '../../support/media/index.ts';
 import { finishedRecording, objectBytes, startRecording, useRecorder } from '../../support/recorded.ts';
 
@@ -86,6 +88,33 @@ describe('pictures of a recording', () => {
     await makeAll();
     expect(await cues(recording.id)).toBe(3);
     expect(await jpegSize(recording.id, 'storyboard')).toMatch(/^480x/);
+  });
+
+  it('are made when the store answers again', async () => {
+    const recording = await finishedRecording(at.harness, at.hls);
+    const { store, context } = at.harness;
+    const silent = alteredStore(store, {
+      get: async (bucket) => {
+        throw new StorageUnavailable(`GetObject ${bucket}: no answer`);
+      },
+    });
+    await makePosters(at.harness.variant({}, { store: silent }), 20_000);
+    await context.db.query('UPDATE recording_pictures SET lease_until = NULL');
+    await makeAll();
+    expect(await cues(recording.id)).toBe(6);
+    expect(await jpegSize(recording.id, 'poster')).toMatch(/^640x/);
+  });
+
+  it('are made anew with a recording that a late segment makes longer', async () => {
+    const recording = await finishedRecording(at.harness, at.hls, [1, 2]);
+    await makeAll();
+    expect(await cues(recording.id)).toBe(4);
+    await recording.upload(1, 2);
+    await at.harness.drain();
+    expect((await recording.row()).generation).toBe(2);
+    await makeAll();
+    expect(await cues(recording.id)).toBe(6);
+    expect(await jpegSize(recording.id, 'storyboard')).toMatch(/^960x/);
   });
 
   it('are not made of sound, and that is the end of it', async () => {
