@@ -10,6 +10,7 @@ import { Mp4Error } from '../mp4/errors.ts';
 import { buildHead } from '../mp4/head.ts';
 import { encodeIndex } from '../mp4/sample-index.ts';
 import { ServiceError } from '../platform/errors.ts';
+import { UploadMissing } from '../storage/errors.ts';
 import { CutRepository, type CutRow } from './clips-repository.ts';
 import { storeJoined } from './clips-upload.ts';
 import { nowOf, type RecordingContext } from './context.ts';
@@ -45,8 +46,11 @@ export async function makeCut(context: RecordingContext, id: string | null, budg
       recording.status === 'completed'
         ? await cutFile(context, recording, work)
         : await cutSegments(context, recording, work);
-    if (made) await cuts.finish(cut.id, made, nowOf(context));
-    else await cuts.postpone(cut.id, null, null);
+    if (made) {
+      const isKept = await cuts.finish(cut.id, made, nowOf(context));
+      // The recording was deleted meanwhile: nobody else would ever delete this file.
+      if (!isKept) await context.store.remove(context.config.MINIO_BUCKET, [cut.objectKey]);
+    } else await cuts.postpone(cut.id, null, null);
   } catch (error) {
     await settle(context, cuts, cut, error);
   }
@@ -66,7 +70,10 @@ interface Made {
 }
 
 async function settle(context: RecordingContext, cuts: CutRepository, cut: CutRow, error: unknown): Promise<void> {
-  const retryable = error instanceof ServiceError ? error.retryable : !(error instanceof Mp4Error);
+  // Swept by the store, or completed by a worker that died before it could say so.
+  const isUploadGone = error instanceof UploadMissing;
+  if (isUploadGone) await cuts.forgetUpload(cut.id);
+  const retryable = isUploadGone || (error instanceof ServiceError ? error.retryable : !(error instanceof Mp4Error));
   const why = error instanceof ServiceError ? error.message : 'The clip could not be made';
   context.logger.warn({ err: error, recording_id: cut.recordingId, cut_id: cut.id }, 'Could not make a clip');
   if (!retryable || cut.attempts + 1 >= MOST_ATTEMPTS) {

@@ -103,18 +103,23 @@ export class CutRepository {
     );
   }
 
-  async finish(id: string, made: { fromMs: number; durationMs: number; size: number }, now: Date): Promise<void> {
-    await this.#db.query(
-      `UPDATE recording_cuts SET status = 'ready', from_ms = $2, duration_ms = $3, size = $4, ready_at = $5, failure = NULL,
-              upload_id = NULL, parts = '[]'::jsonb, lease_until = NULL
-        WHERE id = $1 AND status = 'pending'`,
+  /** False where the recording was deleted meanwhile, and the cut with it. */
+  async finish(id: string, made: { fromMs: number; durationMs: number; size: number }, now: Date): Promise<boolean> {
+    const result = await this.#db.query(
+      `WITH made AS (
+         UPDATE recording_cuts SET status = 'ready', from_ms = $2, duration_ms = $3, size = $4, ready_at = $5, failure = NULL,
+                upload_id = NULL, parts = '[]'::jsonb, lease_until = NULL
+          WHERE id = $1 AND status = 'pending')
+       SELECT 1 FROM recording_cuts WHERE id = $1`,
       [id, made.fromMs, made.durationMs, made.size, now],
     );
+    return result.rowCount === 1;
   }
 
   async fail(id: string, failure: string): Promise<void> {
     await this.#db.query(
-      `UPDATE recording_cuts SET status = 'failed', failure = $2, lease_until = NULL WHERE id = $1 AND status = 'pending'`,
+      `UPDATE recording_cuts SET status = 'failed', failure = $2, upload_id = NULL, parts = '[]'::jsonb, lease_until = NULL
+        WHERE id = $1 AND status = 'pending'`,
       [id, failure.slice(0, 500)],
     );
   }
@@ -125,6 +130,14 @@ export class CutRepository {
       `UPDATE recording_cuts SET lease_until = $2, attempts = attempts + CASE WHEN $3::text IS NULL THEN 0 ELSE 1 END, failure = $3
         WHERE id = $1 AND status = 'pending'`,
       [id, until, failure],
+    );
+  }
+
+  /** Its upload is gone: the next round begins another one. */
+  async forgetUpload(id: string): Promise<void> {
+    await this.#db.query(
+      `UPDATE recording_cuts SET upload_id = NULL, parts = '[]'::jsonb WHERE id = $1 AND status = 'pending'`,
+      [id],
     );
   }
 

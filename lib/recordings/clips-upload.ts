@@ -7,6 +7,7 @@ import type { UploadedPart } from '../storage/object-store.ts';
 import type { CutRepository, CutRow } from './clips-repository.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import type { ByteSource } from './playback-bytes.ts';
+import { MediaReplaced } from './playback-errors.ts';
 
 const PART_BYTES = 16 * 1024 * 1024;
 const MOST_PARTS = 10_000;
@@ -36,7 +37,9 @@ export async function storeJoined(context: RecordingContext, joined: Joined, wor
   const bucket = context.config.MINIO_BUCKET;
   const { cut, contentType } = work;
   if (joined.size <= PART_BYTES) {
-    await context.store.put(bucket, cut.objectKey, await readJoined(joined, 0, joined.size), contentType);
+    const bytes = await readJoined(joined, 0, joined.size);
+    await requireUnchanged(joined.source);
+    await context.store.put(bucket, cut.objectKey, bytes, contentType);
     return true;
   }
   const partBytes = Math.max(PART_BYTES, Math.ceil(joined.size / MOST_PARTS));
@@ -62,8 +65,14 @@ export async function storeJoined(context: RecordingContext, joined: Joined, wor
   };
   await Promise.all(Array.from({ length: PARTS_AT_ONCE }, worker));
   if (missing.length > 0) return false;
+  await requireUnchanged(joined.source);
   await context.store.completeUpload(bucket, cut.objectKey, uploadId, inOrder(done));
   return true;
+}
+
+/** The bytes are all of one file: a recording that is made anew takes the place of the one that is read. */
+async function requireUnchanged(source: ByteSource): Promise<void> {
+  if (!(await source.isUnchanged())) throw new MediaReplaced('The recording was made anew meanwhile');
 }
 
 /** The upload of an earlier round, if it read the same bytes as this one would. */

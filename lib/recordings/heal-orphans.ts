@@ -1,5 +1,5 @@
 /**
- * Removes what a function that died left in the store: multipart uploads that no recording knows, and staging of
+ * Removes what a function that died left in the store: multipart uploads that no recording or clip knows, and staging of
  * recordings that are deleted or whose staging was removed. Bounded, and only what is old enough not to be in the making.
  */
 import { recordingOfStagingKey, STAGING_PREFIX, stagingPrefix } from '../storage/keys.ts';
@@ -21,7 +21,7 @@ export async function healOrphans(context: RecordingContext): Promise<void> {
   await removeOrphanedStaging(context);
 }
 
-/** Aborts uploads that are older than an hour and that no recording that is being made has. */
+/** Aborts uploads that are older than an hour and that no recording or clip that is being made has. */
 export async function abortOrphanedUploads(context: RecordingContext): Promise<number> {
   const bucket = context.config.MINIO_BUCKET;
   const old = (await context.store.listUploads(bucket)).filter(
@@ -29,7 +29,8 @@ export async function abortOrphanedUploads(context: RecordingContext): Promise<n
   );
   if (old.length === 0) return 0;
   const found = await context.db.query<{ uploadId: string }>(
-    'SELECT upload_id AS "uploadId" FROM recordings WHERE upload_id = ANY($1::text[])',
+    `SELECT upload_id AS "uploadId" FROM recordings WHERE upload_id = ANY($1::text[])
+     UNION ALL SELECT upload_id FROM recording_cuts WHERE upload_id = ANY($1::text[])`,
     [old.map((upload) => upload.uploadId)],
   );
   const known = new Set(found.rows.map((row) => row.uploadId));

@@ -10,6 +10,8 @@ export interface ByteSource {
   readonly etag: string;
   /** The bytes `first` up to `end`, exclusive. @throws {StorageUnavailable} {ObjectMissing} */
   read(first: number, end: number): Promise<Uint8Array>;
+  /** Whether what was read so far is still there: then it is all of the same file. */
+  isUnchanged(): Promise<boolean>;
 }
 
 /** Ranges of one reading that are fetched at once. */
@@ -23,6 +25,7 @@ export async function openObject(context: RecordingContext, key: string): Promis
   return {
     size: found.size,
     etag: found.etag,
+    isUnchanged: async () => (await context.store.head(bucket, key))?.etag === found.etag,
     read: async (first, end) => {
       if (end <= first) return new Uint8Array(0);
       const chunks: Buffer[] = [];
@@ -44,6 +47,7 @@ export async function withFile<Result>(path: string, work: (source: ByteSource) 
     return await work({
       size,
       etag: `${size}-${mtimeMs}`,
+      isUnchanged: async () => true,
       read: async (first, end) => {
         const bytes = Buffer.alloc(end - first);
         const { bytesRead } = await handle.read(bytes, 0, bytes.length, first);

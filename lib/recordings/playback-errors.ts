@@ -13,6 +13,12 @@ export class MediaNotFound extends ServiceError {
   readonly retryable = false;
 }
 
+/** What was read is another file's by now. */
+export class MediaReplaced extends ServiceError {
+  readonly code = 'MEDIA_REPLACED';
+  readonly retryable = true;
+}
+
 /** A clip that cannot be: nothing between its start and end, or outside of the recording. */
 export class ClipRefused extends ServiceError {
   readonly code = 'CLIP_REFUSED';

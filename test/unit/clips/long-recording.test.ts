@@ -58,6 +58,7 @@ function longFile(): { source: ByteSource; counted: { reads: number; bytes: numb
     source: {
       size: head.bytes.length + head.mediaBytes,
       etag: 'long',
+      isUnchanged: async () => true,
       read: async (first, end) => {
         counted.reads += 1;
         counted.bytes += end - first;

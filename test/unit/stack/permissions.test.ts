@@ -40,6 +40,7 @@ const NOT_CALLED: Readonly<Record<string, readonly string[]>> = {
   // It has the routes of all functions, to describe them.
   openapi: [
     's3:AbortMultipartUpload',
+    's3:DeleteObject',
     's3:GetObject',
     's3:ListBucket',
     's3:ListMultipartUploadParts',
