@@ -29,6 +29,8 @@ export interface CutOptions {
 
 /** Pictures are decoded at most so many places before they are shown (H.264 and HEVC: 16). */
 const REORDER = 32;
+/** Pictures that come or went this close to the start still decide where the clip begins. */
+const NEAR_SECONDS = 1;
 
 /**
  * Cuts; null where nothing plays between start and end.
@@ -57,10 +59,28 @@ export function cutMovie(movie: SourceMovie, options: CutOptions): Cut | null {
   return { fromSeconds, pieces, extents, mediaBytes: extentBytes(extents) };
 }
 
-/** The track that decides where the clip begins, and its first sample. */
-function leadOf(movie: SourceMovie, startSeconds: number): { track: SourceTrack; first: number } | null {
-  const videos = playingTracks(movie, 'video');
-  const candidates = (videos.length > 0 ? videos : playingTracks(movie, 'audio')).toSorted(
+interface Lead {
+  readonly track: SourceTrack;
+  readonly first: number;
+}
+
+/** The track that decides where the clip begins, and its first sample: the sound where no picture is shown by then. */
+function leadOf(movie: SourceMovie, startSeconds: number): Lead | null {
+  const picture = leadOfKind(movie, 'video', startSeconds);
+  if (picture && playsAt(picture, startSeconds)) return picture;
+  const sound = leadOfKind(movie, 'audio', startSeconds);
+  return sound && (picture === null || playsAt(sound, startSeconds)) ? sound : picture;
+}
+
+/** It is there, or a moment away: tracks rarely begin and end together. */
+function playsAt({ track, first }: Lead, seconds: number): boolean {
+  const end = track.samples.dts(track.samples.count) + track.shift;
+  const from = presentation(track, first) - NEAR_SECONDS * track.timescale;
+  return from <= seconds * track.timescale && seconds * track.timescale < end + NEAR_SECONDS * track.timescale;
+}
+
+function leadOfKind(movie: SourceMovie, kind: TrackKind, startSeconds: number): Lead | null {
+  const candidates = playingTracks(movie, kind).toSorted(
     (a, b) => presentation(a, 0) / a.timescale - presentation(b, 0) / b.timescale,
   );
   const track = candidates.findLast((one) => presentation(one, 0) / one.timescale <= startSeconds) ?? candidates[0];

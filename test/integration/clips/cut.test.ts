@@ -8,6 +8,7 @@ import { buildHead } from '../../../lib/mp4/head.ts';
 import { encodeIndex } from '../../../lib/mp4/sample-index.ts';
 import {
   assertFaststart,
+  ffmpeg,
   fullDecode,
   makeHls,
   packets,
@@ -110,6 +111,28 @@ describe('a clip of a file', () => {
     const { path, head } = await clip(await readFile(made.path), 6.1, 10);
     await fullDecode(path);
     expect(head.tracks.find((track) => track.kind === 'video')?.samples).toBe(99);
+  });
+
+  it('is of sound where no picture is shown yet, or none any more', async () => {
+    const source = await referenceRemux((await makeHls(SHAPES[0]?.[1] ?? { seconds: 20 })).segments);
+    const path = join(dir, 'apart.mp4');
+    // Pictures from 6 s to 16 s of 20 s of sound.
+    const inputs = ['-itsoffset', '6', '-t', '10', '-i', source, '-i', source, '-map', '0:v', '-map', '1:a'];
+    await ffmpeg(['-hide_banner', ...inputs, '-c', 'copy', '-movflags', '+faststart', path]);
+    const file = await readFile(path);
+    const before = await clip(file, 1, 3);
+    expect(before.cut.fromSeconds).toBeCloseTo(1, 1);
+    expect((await packets(before.path)).map((stream) => stream.codec)).toEqual(['aac']);
+    const into = await clip(file, 2, 8);
+    expect(into.cut.fromSeconds).toBeCloseTo(2, 1);
+    const [video, audio] = await packets(into.path);
+    const startOf = (stream: typeof video) =>
+      (stream?.packets[0]?.pts ?? Number.NaN) / Number(stream?.timeBase.split('/')[1]);
+    expect(startOf(video)).toBeCloseTo(4, 0);
+    expect(startOf(audio)).toBeCloseTo(0, 1);
+    const after = await clip(file, 18, 19);
+    expect(after.cut.fromSeconds).toBeCloseTo(18, 1);
+    expect((await packets(after.path)).map((stream) => stream.codec)).toEqual(['aac']);
   });
 
   it('is nothing where nothing plays', async () => {
