@@ -150,10 +150,23 @@ function headers(routes: Routes, serviceOf: (event: HttpEvent) => HttpService | 
     const asked =
       methodOf(event) === 'OPTIONS' && 'access-control-allow-origin' in cors ? preflightHeaders(methods) : {};
     const secured = withSecurityHeaders(request.response);
-    request.response = { ...secured, headers: { ...cors, ...asked, ...secured.headers } };
-    if (methodOf(event) === 'HEAD') request.response.body = '';
+    const answer = { ...secured, headers: { ...cors, ...asked, ...secured.headers } };
+    request.response = methodOf(event) === 'HEAD' ? withoutBody(answer) : answer;
   };
   return { after: finish, onError: finish };
+}
+
+/** The answer to a HEAD tells the length of what a GET gives, never 0 for want of a body (RFC 9110, 8.6). */
+function withoutBody(answer: HttpResult): HttpResult {
+  const { body = '', isBase64Encoded } = answer;
+  if (body === '') return answer;
+  const length = Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8');
+  return {
+    ...answer,
+    headers: { ...answer.headers, 'content-length': String(length) },
+    body: '',
+    isBase64Encoded: false,
+  };
 }
 
 function errors(loggerOf: (event: HttpEvent) => Logger | undefined): Middleware {

@@ -92,6 +92,19 @@ describe('over HTTP', () => {
     expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, '']);
   });
 
+  it('HEAD tells how long the answer to GET is, and no length of its own', async () => {
+    for (const path of ['/health', '/openapi.json', `/recording/${randomUUID()}`]) {
+      const identity = { 'accept-encoding': 'identity' };
+      const [got, head] = [
+        await ask(path, { headers: identity }),
+        await ask(path, { method: 'HEAD', headers: identity }),
+      ];
+      const { length } = Buffer.from(await got.arrayBuffer());
+      expect([path, head.status, Number(head.headers.get('content-length'))]).toEqual([path, got.status, length]);
+      expect(await head.text()).toBe('');
+    }
+  });
+
   it('a page of a configured origin may read, and learns so beforehand; others learn nothing', async () => {
     const preflight = (path: string, origin: string) =>
       ask(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET' } });
