@@ -50,6 +50,16 @@ export class FfmpegFailed extends ServiceError {
   }
 }
 
+/** Segments were captured, and nothing of them can be put into MP4; the message says why, stream by stream. */
+export class NothingCarried extends ServiceError {
+  readonly code = 'NOTHING_CARRIED';
+  readonly retryable = false;
+
+  constructor(warnings: readonly string[]) {
+    super(`Nothing of the stream can be put into MP4: ${warnings.join('; ') || 'it has no picture and no sound'}`);
+  }
+}
+
 /** ffmpeg ran longer than it was given and was killed. */
 export class FfmpegTimeout extends ServiceError {
   readonly code = 'FFMPEG_TIMEOUT';

@@ -7,6 +7,7 @@ import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { buildHead, type HeadPart } from '../mp4/head.ts';
+import { NothingCarried } from './errors.ts';
 import { type RollState, type RunSlice, rollPart } from './roll.ts';
 
 export interface EngineJoinOptions {
@@ -20,7 +21,7 @@ export interface EngineJoinOptions {
   readonly partBytes?: number;
 }
 
-/** Writes the finished file; answers with the warnings. Throws as rollPart and buildHead do. */
+/** Writes the finished file; answers with the warnings. Throws NothingCarried, and as rollPart and buildHead do. */
 export async function joinByEngine(options: EngineJoinOptions): Promise<readonly string[]> {
   const workDir = join(options.dir, 'engine');
   const mediaPath = join(options.dir, 'engine-media.bin');
@@ -38,6 +39,7 @@ export async function joinByEngine(options: EngineJoinOptions): Promise<readonly
       parts.push({ index: part.index, bytes: part.media.length });
       await appendFile(mediaPath, part.media);
     }
+    if (parts.every(({ bytes }) => bytes === 0)) throw new NothingCarried([...warnings]);
     await writeFile(options.outputPath, buildHead({ parts }).bytes);
     await pipeline(createReadStream(mediaPath), createWriteStream(options.outputPath, { flags: 'a' }));
   } finally {

@@ -1,6 +1,7 @@
 /**
- * Parameter sets of H.264 and HEVC in a byte stream (ITU-T H.264 and H.265, annex B). Owns finding and wrapping them: a
- * part that begins between two key frames has none of its own, and without them its pictures cannot be described.
+ * Parameter sets of H.264 and HEVC in a byte stream (ITU-T H.264 and H.265, annex B), and the sequence header of MPEG-2
+ * video. Owns finding and wrapping them: a part that begins between two key frames has none of its own, and without them
+ * its pictures cannot be described.
  */
 
 /** nal_unit_type of what is looked for. */
@@ -32,6 +33,22 @@ export function nalCodec(streamType: number): Codec | undefined {
   return streamType === 27 ? H264 : streamType === 36 ? HEVC : undefined;
 }
 
+/** How a codec's sets are found at the beginning of an access unit, and wrapped. */
+export interface SetRules {
+  readonly find: (accessUnit: Uint8Array) => Uint8Array[];
+  readonly asByteStream: (units: readonly Uint8Array[]) => Uint8Array;
+  readonly asSample: (units: readonly Uint8Array[]) => Uint8Array;
+}
+
+const MPEG_VIDEO: SetRules = { find: sequenceHeader, asByteStream: Buffer.concat, asSample: Buffer.concat };
+
+/** By stream_type of the program map; undefined for codecs that need nothing ahead of a picture. */
+export function setRules(streamType: number): SetRules | undefined {
+  if (streamType === 1 || streamType === 2) return MPEG_VIDEO;
+  const codec = nalCodec(streamType);
+  return codec && { find: (accessUnit) => parameterSets(accessUnit, codec), asByteStream, asSample };
+}
+
 interface Nal {
   readonly type: number;
   /** Position of its start code's 00 00 01. */
@@ -46,6 +63,20 @@ export function parameterSets(accessUnit: Uint8Array, codec: Codec): Uint8Array[
   return units.filter((unit) => codec.sets.has(unit.type)).map((unit) => unit.bytes);
 }
 
+const SEQUENCE = Buffer.of(0, 0, 1, 0xb3);
+const GROUP = Buffer.of(0, 0, 1, 0xb8);
+const PICTURE = Buffer.of(0, 0, 1, 0);
+
+/** The sequence header of MPEG-1 and MPEG-2 video and its extensions (ISO/IEC 13818-2 section 6.2.2), start codes and all. */
+function sequenceHeader(accessUnit: Uint8Array): Uint8Array[] {
+  const bytes = Buffer.from(accessUnit.buffer, accessUnit.byteOffset, accessUnit.length);
+  const from = bytes.indexOf(SEQUENCE);
+  if (from < 0) return [];
+  // Verbatim up to what follows: extensions may end with zeros.
+  const ends = [bytes.indexOf(GROUP, from), bytes.indexOf(PICTURE, from)].filter((at) => at >= 0);
+  return ends.length > 0 ? [bytes.subarray(from, Math.min(...ends))] : [];
+}
+
 /** True where the beginning of an access unit shows that a slice comes before any parameter set: then it has none. */
 export function slicesFirst(beginning: Uint8Array, codec: Codec): boolean {
   const first = nalUnits(beginning, codec).find(({ type }) => codec.isSlice(type) || codec.sets.has(type));
@@ -53,12 +84,12 @@ export function slicesFirst(beginning: Uint8Array, codec: Codec): boolean {
 }
 
 /** With start codes, to stand before an access unit. */
-export function asByteStream(units: readonly Uint8Array[]): Uint8Array {
+function asByteStream(units: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]));
 }
 
 /** With lengths, as they stand in a sample of MP4 (ISO/IEC 14496-15 section 5.3.2). */
-export function asSample(units: readonly Uint8Array[]): Uint8Array {
+function asSample(units: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(
     units.flatMap((unit) => {
       const length = Buffer.alloc(4);

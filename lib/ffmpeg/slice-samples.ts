@@ -6,7 +6,7 @@ import { Corrupt } from '../mp4/errors.ts';
 import { type FragmentRun, type InitTrack, readFragments } from '../mp4/reader.ts';
 import { normaliseEntry } from '../mp4/sample-entry.ts';
 import type { Piece } from '../mp4/sample-index.ts';
-import { asSample } from './parameter-sets.ts';
+import { setRules } from './parameter-sets.ts';
 import type { SliceStream } from './ts-carry.ts';
 
 /** Media bytes to keep, from one position up to another, in order. */
@@ -120,7 +120,7 @@ function tailOf(
 function withoutPrefix(bytes: Uint8Array, samples: readonly Sample[], stream: SliceStream): readonly Sample[] {
   const [first, ...rest] = samples;
   if (first === undefined || stream.prefix.length === 0) return samples;
-  const prefix = asSample(stream.prefix);
+  const prefix = setRules(stream.stream.streamType)?.asSample(stream.prefix) ?? Buffer.of();
   const head = bytes.subarray(first.at, first.at + prefix.length);
   if (first.size <= prefix.length || Buffer.compare(head, prefix) !== 0) return samples;
   return [{ ...first, at: first.at + prefix.length, size: first.size - prefix.length }, ...rest];

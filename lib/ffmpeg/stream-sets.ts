@@ -2,7 +2,7 @@
  * Finds the parameter sets a stream carries in a stretch of it. Owns looking into PES packets for them; what they are is
  * parameter-sets.ts.
  */
-import { nalCodec, parameterSets, slicesFirst } from './parameter-sets.ts';
+import { nalCodec, setRules, slicesFirst } from './parameter-sets.ts';
 import { PACKET, pesHeader } from './ts-packets.ts';
 import type { ElementaryStream } from './ts-program.ts';
 import { type PesStart, pesBytes } from './ts-scan.ts';
@@ -12,14 +12,15 @@ export const SETS_WITHIN = 4096;
 
 /** Those of the last access unit that has some, base64; none where the codec or the stretch has none. */
 export function latestSets(ts: Uint8Array, stream: ElementaryStream, starts: readonly PesStart[]): readonly string[] {
+  const rules = setRules(stream.streamType);
+  if (rules === undefined) return [];
   const codec = nalCodec(stream.streamType);
-  if (codec === undefined) return [];
   for (const start of starts.toReversed()) {
     // Sets stand ahead of the first slice, and mostly that one begins in the first packet.
     const head = pesBytes(ts, stream.pid, start.packet, PACKET - 4).bytes;
-    if (slicesFirst(head.subarray(pesHeader(head)?.headerBytes ?? 0), codec)) continue;
+    if (codec !== undefined && slicesFirst(head.subarray(pesHeader(head)?.headerBytes ?? 0), codec)) continue;
     const { bytes } = pesBytes(ts, stream.pid, start.packet, SETS_WITHIN);
-    const units = parameterSets(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0), codec);
+    const units = rules.find(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0));
     if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));
   }
   return [];

@@ -2,7 +2,7 @@
  * Writes the transport stream of one slice: the packets that are its own, stamps moved, the frames that cross its ends
  * repaired. Owns bytes only; what belongs to the slice is decided in ts-carry.ts.
  */
-import { asByteStream, nalCodec, parameterSets } from './parameter-sets.ts';
+import { setRules } from './parameter-sets.ts';
 import { SETS_WITHIN } from './stream-sets.ts';
 import type { Cut } from './ts-carry.ts';
 import { PACKET, packetAt, packetise, pesHeader, withPayload, writeStamp } from './ts-packets.ts';
@@ -81,15 +81,14 @@ function repairFirst(edits: Edits, cut: Cut): readonly Uint8Array[] {
   if (cut.first === undefined) return [];
   const { pid, streamType } = cut.stream;
   const taken = cut.takenBefore;
-  const codec = nalCodec(streamType);
+  const rules = setRules(streamType);
   const inForce = cut.setsBefore.map((unit) => Buffer.from(unit, 'base64'));
   const pes = edits.pes(pid, cut.first);
   const headerBytes = pesHeader(pes)?.headerBytes ?? 0;
   const payload = pes.subarray(headerBytes + taken);
-  const needed = codec !== undefined && parameterSets(payload.subarray(0, SETS_WITHIN), codec).length === 0;
-  const prefix = needed ? inForce : [];
+  const prefix = rules?.find(payload.subarray(0, SETS_WITHIN)).length === 0 ? inForce : [];
   if (taken > 0 || prefix.length > 0) {
-    const repaired = Buffer.concat([asByteStream(prefix), payload]);
+    const repaired = Buffer.concat([rules?.asByteStream(prefix) ?? Buffer.of(), payload]);
     edits.replace(pid, cut.first, withPayload(pes.subarray(0, headerBytes), repaired));
   }
   return prefix;

@@ -126,7 +126,8 @@ export class ProgramReader {
       const pid = (((section[at + 1] ?? 0) & 0x1f) << 8) | (section[at + 2] ?? 0);
       const length = (((section[at + 3] ?? 0) & 0x0f) << 8) | (section[at + 4] ?? 0);
       const stream = describeStream(pid, section[at] ?? 0, section.subarray(at + 5, at + 5 + length));
-      this.streams.set(pid, stream);
+      // What a PID was first it stays, as for libavformat: its samples until then are described by it.
+      if (!this.streams.has(pid)) this.streams.set(pid, stream);
       at += 5 + length;
     }
   }

@@ -17,6 +17,9 @@ describe('parts may be cut anywhere', () => {
     ['HEVC', { video: 'hevc' }],
     ['AC-3 and MP3', { audio: [{ codec: 'ac3' }, { codec: 'mp3' }] }],
     ['HE-AAC', { audio: [{ codec: 'he-aac' }] }],
+    ['MPEG-2 video and E-AC-3', { video: 'mpeg2', audio: [{ codec: 'eac3' }] }],
+    ['HEVC in open groups of pictures, pyramids of B-frames', { video: 'hevc', bframes: 4, openGop: true }],
+    ['interlaced H.264', { extra: ['-x264opts', 'tff=1', '-flags', '+ildct+ilme'] }],
   ] as const)('inside of PES packets and between key frames: %s', async (_title, shape) => {
     const joined = Buffer.concat(await segmentsOf({ ...shape, gopSeconds: 3 }));
     const cuts = [101, 263, 340, 481, 560, 777, 901].filter((packet) => packet < joined.length / 188 - 80);

@@ -1,12 +1,14 @@
 /** From webhook to MP4 on the embedded back ends, message by message. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { describeStream, programTables } from '../../../lib/ffmpeg/ts-program.ts';
 import { advanceRecording } from '../../../lib/recordings/advance.ts';
 import { captureNotified } from '../../../lib/recordings/capture-notified.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
 import { getRecording } from '../../../lib/recordings/read-recordings.ts';
 import { retryRecording } from '../../../lib/recordings/remake.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
+import { withoutTables } from '../../support/media/ts-tools.ts';
 import { expectExact, newStream, objectBytes, put, recordingOf } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 import { nextSecond } from '../../support/wait.ts';
@@ -277,6 +279,24 @@ describe('a stream without usable segments', () => {
     await retryRecording(harness.context, row.id);
     await harness.drain();
     await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
+  });
+
+  it('fails with a reason when MP4 carries nothing of it', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    const sound = await makeHls({ seconds: 4, segmentSeconds: 2, video: 'none' });
+    const latm = programTables([describeStream(0x100, 17, new Uint8Array())]);
+    for (const [at, path] of sound.segments.entries()) {
+      const bytes = Buffer.concat([latm, withoutTables(await readFile(path))]);
+      await harness.store.put('live-segments', `${stream.streamKey}/segment_00${at}.ts`, bytes, 'video/mp2t');
+    }
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    expect(await recordingOf(harness, stream.streamId)).toMatchObject({
+      status: 'failed',
+      failureCode: 'NOTHING_CARRIED',
+      failureMessage: expect.stringContaining('left out: AAC in LATM (PID 256), which MP4 does not carry'),
+    });
   });
 
   it('is completed by itself when the first segment comes after it has failed for want of any', async () => {

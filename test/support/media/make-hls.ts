@@ -13,9 +13,9 @@ import { ffmpeg, ffmpegBinary } from './tools.ts';
 const RECIPE = 4;
 const CACHE = join(import.meta.dirname, '../../../.cache/media');
 
-export type VideoCodec = 'h264' | 'hevc' | 'none';
+export type VideoCodec = 'h264' | 'hevc' | 'mpeg2' | 'none';
 /** `he-aac` is constructed (he-aac.ts): the encoders at hand do not make it. */
-export type AudioCodec = 'aac' | 'he-aac' | 'mp3' | 'ac3';
+export type AudioCodec = 'aac' | 'he-aac' | 'mp3' | 'ac3' | 'eac3';
 
 export interface AudioShape {
   readonly codec: AudioCodec;
@@ -175,6 +175,8 @@ function videoArgs(shape: StreamShape): string[] {
     shape.videoBitrate === undefined
       ? []
       : ['-b:v', shape.videoBitrate, '-maxrate', shape.videoBitrate, '-bufsize', shape.videoBitrate];
+  if (shape.video === 'mpeg2')
+    return [...common, ...rate, '-c:v', 'mpeg2video', '-bf', `${bframes}`, '-sc_threshold', '1000000000'];
   if (shape.video === 'hevc') {
     const params = `log-level=error:bframes=${bframes}:keyint=${gop}:min-keyint=${gop}:scenecut=0:${closed}:pools=2`;
     return [...common, ...rate, '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', params];
@@ -188,6 +190,7 @@ const AUDIO_ENCODERS: Readonly<Record<AudioCodec, string>> = {
   'he-aac': 'copy',
   mp3: 'libmp3lame',
   ac3: 'ac3',
+  eac3: 'eac3',
 };
 
 function audioArgs(shape: StreamShape): string[] {

@@ -1,10 +1,4 @@
-import {
-  asByteStream,
-  asSample,
-  firstAccessUnit,
-  nalCodec,
-  parameterSets,
-} from '../../../lib/ffmpeg/parameter-sets.ts';
+import { firstAccessUnit, nalCodec, parameterSets, setRules } from '../../../lib/ffmpeg/parameter-sets.ts';
 
 const h264 = nalCodec(27);
 const hevc = nalCodec(36);
@@ -35,12 +29,26 @@ describe('parameter sets', () => {
 
   it('are wrapped with start codes for a stream and with lengths for a sample', () => {
     const units = [Uint8Array.from(sps), Uint8Array.from(pps)];
-    expect([...asByteStream(units)]).toEqual([0, 0, 0, 1, ...sps, 0, 0, 0, 1, ...pps]);
-    expect([...asSample(units)]).toEqual([0, 0, 0, 4, ...sps, 0, 0, 0, 3, ...pps]);
+    const rules = setRules(27);
+    expect([...(rules?.asByteStream(units) ?? [])]).toEqual([0, 0, 0, 1, ...sps, 0, 0, 0, 1, ...pps]);
+    expect([...(rules?.asSample(units) ?? [])]).toEqual([0, 0, 0, 4, ...sps, 0, 0, 0, 3, ...pps]);
+  });
+
+  it.each([
+    ['picture', [0, 0, 1, 0]],
+    ['group of pictures', [0, 0, 1, 0xb8]],
+  ])('of MPEG-2 are the sequence header and its extensions as they stand, up to the %s', (_what, next) => {
+    const header = [0, 0, 1, 0xb3, 20, 0, 0, 1, 0xb5, 0x14, 0x80, 0, 0];
+    const rules = setRules(2);
+    const sets = rules?.find(Uint8Array.from([...header, ...next, 7, 7])) ?? [];
+    expect(sets.map((set) => [...set])).toEqual([header]);
+    expect([...(rules?.asByteStream(sets) ?? [])]).toEqual(header);
+    expect([...(rules?.asSample(sets) ?? [])]).toEqual(header);
+    expect(rules?.find(Uint8Array.from([...next, 7, 7]))).toEqual([]);
   });
 
   it('are not looked for in codecs without them', () => {
-    expect(nalCodec(2)).toBeUndefined();
+    expect(setRules(15)).toBeUndefined();
   });
 });
 

@@ -79,6 +79,12 @@ describe('planSlice', () => {
     expect(written(slice.ts, VIDEO).map(({ pts }) => clock(pts))).toEqual([501_000, 504_000, 507_000]);
   });
 
+  it('takes a PID for what it was first, whatever a map behind it says', () => {
+    const other = programTables([describeStream(VIDEO, 36, none), describeStream(AUDIO, 3, none)]);
+    const slice = plan(first, Buffer.concat([other, second.subarray(tables.length)]), { start90k: 0 });
+    expect(slice.streams.map(({ stream }) => stream.name)).toEqual(['H.264', 'AAC']);
+  });
+
   it('takes the next picture along as the end of its last one, and says where its own end', () => {
     const slice = plan(first, second, { start90k: 0 });
     expect(slice.streams.map(({ kind, ordinal, position }) => [kind, ordinal, position])).toEqual([
