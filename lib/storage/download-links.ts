@@ -10,7 +10,7 @@ import { createS3Client } from './s3-object-store.ts';
 export interface DownloadLink {
   readonly bucket: string;
   readonly key: string;
-  /** What a browser saves it as: letters, digits, dots and dashes. */
+  /** What a browser saves it as, in any script. */
   readonly fileName: string;
   readonly contentType: string;
   readonly expiresInMs: number;
@@ -37,10 +37,19 @@ export function createDownloadLinks(config: LinkConfig): DownloadLinks {
         new GetObjectCommand({
           Bucket: bucket,
           Key: key,
-          ResponseContentDisposition: `attachment; filename="${fileName.replaceAll(/[^A-Za-z0-9._-]/g, '_')}"`,
+          ResponseContentDisposition: attachment(fileName),
           ResponseContentType: contentType,
         }),
         { expiresIn: Math.ceil(expiresInMs / 1000), signingDate: new Date(nowMs) },
       ),
   };
+}
+
+/** RFC 6266: a name of letters and digits for every client, and the name itself (RFC 8187) where that says more. */
+function attachment(fileName: string): string {
+  const plain = fileName.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+  // Without what file systems refuse, and without signs that are not seen: some show a name in another order.
+  const name = fileName.replaceAll(/[\p{C}/\\:*?"<>|]/gu, '_');
+  const escaped = encodeURIComponent(name).replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+  return `attachment; filename="${plain}"${name === plain ? '' : `; filename*=UTF-8''${escaped}`}`;
 }

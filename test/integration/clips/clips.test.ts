@@ -70,6 +70,18 @@ describe('a clip of a finished recording', () => {
     expect(link.get('response-content-disposition')).toContain('filename="The_goal.mp4"');
   });
 
+  it('is saved under its title in any script, without what a file name cannot have', async () => {
+    const { id } = await clip(recording.id, { start: 0, end: 2, title: 'Гол: «1/0» \u202Eexe' });
+    const s3 = `http://${at.harness.context.config.MINIO_ENDPOINT}`;
+    const call = callerOf(routes, at.harness.variant({ PUBLIC_URL_BASE: s3 }));
+    const answer = await call('GET', `/recording/${recording.id}/clips/${id}/download`);
+    const file = await fetch(answer.headers.location ?? '');
+    expect(file.status).toBe(200);
+    const disposition = file.headers.get('content-disposition') ?? '';
+    expect(disposition).toMatch(/^attachment; filename="[A-Za-z0-9._-]+\.mp4"; filename\*=UTF-8''[A-Za-z0-9._%-]+$/);
+    expect(decodeURIComponent(disposition.split("''")[1] ?? '')).toBe('Гол_ «1_0» _exe.mp4');
+  });
+
   it('is one of 200 at most, since anybody may cut one', async () => {
     const { id } = await finishedRecording(at.harness, at.hls);
     await at.harness.context.db.query(
