@@ -48,14 +48,16 @@ export async function findSegmentMedia(
   return result.rows[0] ?? null;
 }
 
-/** The size of a recording's picture as its first segment with one tells; null where it has only sound. */
+/** The size of a recording's picture as a segment with one tells, of the first and the last ones; null where they have only sound. */
 export async function findPictureSize(
   db: Queryable,
   recordingId: string,
 ): Promise<{ width: number | null; height: number | null } | null> {
   const result = await db.query<{ width: number | null; height: number | null }>(
     `SELECT (track->>'width')::int AS width, (track->>'height')::int AS height
-       FROM (SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id LIMIT 10) s,
+       FROM ((SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id LIMIT 10)
+             UNION ALL
+             (SELECT probe FROM recording_segments WHERE recording_id = $1 AND state = 'captured' ORDER BY id DESC LIMIT 10)) s,
             jsonb_array_elements(s.probe->'tracks') AS track
       WHERE track->>'kind' = 'video' LIMIT 1`,
     [recordingId],

@@ -1,5 +1,5 @@
 /** Posters, storyboards and the sound alone, of recordings that run, are finished, or have only sound. */
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { routes } from '../../../functions/pictures.ts';
 import { makePosters } from '../../../lib/recordings/poster.ts';
@@ -115,6 +115,18 @@ describe('pictures of a recording', () => {
     await makeAll();
     expect(await cues(recording.id)).toBe(6);
     expect(await jpegSize(recording.id, 'storyboard')).toMatch(/^960x/);
+  });
+
+  it('are made where the first picture comes after a while of sound', async () => {
+    const sound = await makeHls({ seconds: 24, segmentSeconds: 2, video: 'none', audio: [{ codec: 'aac' }] });
+    const segments: string[] = [];
+    for (const [place, path] of [...sound.segments.slice(0, 11), ...at.hls.segments.slice(0, 2)].entries()) {
+      segments.push(join(at.dir, `segment_${String(place).padStart(3, '0')}.ts`));
+      await copyFile(path, segments[place] ?? '');
+    }
+    const recording = await finishedRecording(at.harness, { ...at.hls, segments });
+    await makeAll();
+    expect(await jpegSize(recording.id, 'poster')).toMatch(/^640x/);
   });
 
   it('are not made of sound, and that is the end of it', async () => {
