@@ -35,7 +35,7 @@ export async function getObject(context: ObjectRequest): Promise<void> {
   const partNumber = query.get('partNumber');
   const part = partNumber === undefined ? undefined : store.partRange(object, Number(partNumber));
   if (part) response.setHeader('x-amz-mp-parts-count', part.count);
-  const range = part ?? rangeOf(request.headers.range, object.size);
+  const range = part ?? (isOfObject(request, object) ? rangeOf(request.headers.range, object.size) : undefined);
   const { start, end } = range ?? { start: 0, end: object.size - 1 };
   response.statusCode = range ? 206 : 200;
   if (range) response.setHeader('content-range', `bytes ${start}-${end}/${object.size}`);
@@ -81,6 +81,13 @@ function checkReadConditions(request: IncomingMessage, object: StoredObject): bo
   if (failed) throw new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
   if (ifNoneMatch !== undefined) return matches(ifNoneMatch);
   return Date.parse(request.headers['if-modified-since'] ?? '') >= modifiedMs;
+}
+
+/** False where a range is wanted of another object than there is by now: all of it is answered then (RFC 9110, 13.1.5). */
+function isOfObject(request: IncomingMessage, object: StoredObject): boolean {
+  const ifRange = request.headers['if-range'];
+  if (typeof ifRange !== 'string') return true;
+  return ifRange === `"${object.etag}"` || ifRange === new Date(object.modifiedMs).toUTCString();
 }
 
 /** One range of `Range: bytes=…`; undefined for none and, as HTTP wants it, for what is not understood. */

@@ -471,6 +471,20 @@ describe('embedded S3: who may do what', () => {
     expect(part.headers.get('access-control-expose-headers')).toContain('Content-Range');
   });
 
+  it('goes on with a download of the same object only: If-Range', async () => {
+    await put('resumed.mp4', 'the old file');
+    const old = await status('GET', '/recordings/resumed.mp4');
+    const etag = old.headers.get('etag') ?? '';
+    const go = (ifRange: string) =>
+      status('GET', '/recordings/resumed.mp4', { range: 'bytes=4-', 'if-range': ifRange });
+    expect(await go(etag)).toMatchObject({ status: 206, text: 'old file' });
+    expect(await go(old.headers.get('last-modified') ?? '')).toMatchObject({ status: 206, text: 'old file' });
+    expect(await go(`W/${etag}`)).toMatchObject({ status: 200, text: 'the old file' });
+    await put('resumed.mp4', 'the new one');
+    expect(await go(etag)).toMatchObject({ status: 200, text: 'the new one' });
+    expect(await go('Sun, 05 Oct 2025 18:00:00 GMT')).toMatchObject({ status: 200, text: 'the new one' });
+  });
+
   it('does not follow dot segments out of a bucket', async () => {
     const answer = await new Promise<number | undefined>((resolve, reject) => {
       const target = { port: server.port, path: '/recordings/../live-segments/key/segment_000.ts' };
