@@ -24,6 +24,8 @@ export interface ScanDamage {
   /** Bytes behind the last whole packet. */
   truncatedBytes: number;
   scrambledPackets: number;
+  /** Packets of tracks that are there twice, as 2.4.3.3 allows. Not damage, but libavformat would read their data twice. */
+  repeatedPackets: number;
 }
 
 export class SegmentScan {
@@ -35,6 +37,7 @@ export class SegmentScan {
     droppedBytes: 0,
     truncatedBytes: 0,
     scrambledPackets: 0,
+    repeatedPackets: 0,
   };
   packets = 0;
   pcrPid: number | null = null;
@@ -151,6 +154,7 @@ export class SegmentScan {
     }
     if (counter === last && this.#repeated[pid] === 0) {
       this.#repeated[pid] = 1;
+      if (this.#role[pid] === 2) this.damage.repeatedPackets++;
       return false;
     }
     this.#repeated[pid] = 0;

@@ -52,6 +52,36 @@ export function findNextPacket(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
+/**
+ * The packets of a transport stream, each that repeats the one before it of its PID (2.4.3.3) left out. Its counter and its
+ * data are the same; a program clock reference in front of them may differ.
+ */
+export function withoutRepetitions(bytes: Uint8Array): Uint8Array {
+  const kept = new Uint8Array(bytes.length);
+  const last = new Map<number, Uint8Array>();
+  let length = 0;
+  for (let at = findNextPacket(bytes, 0); at + TS_PACKET <= bytes.length; at += TS_PACKET) {
+    if (bytes[at] !== SYNC) at = findNextPacket(bytes, at);
+    const packet = bytes.subarray(at, at + TS_PACKET);
+    if (packet.length < TS_PACKET) break;
+    const pid = (((packet[1] ?? 0) & 0x1f) << 8) | (packet[2] ?? 0);
+    const hasData = ((packet[3] ?? 0) & 0x10) !== 0;
+    const before = last.get(pid);
+    if (hasData && before !== undefined && isRepetition(packet, before)) continue;
+    if (hasData) last.set(pid, packet);
+    kept.set(packet, length);
+    length += TS_PACKET;
+  }
+  return kept.subarray(0, length);
+}
+
+function isRepetition(packet: Uint8Array, before: Uint8Array): boolean {
+  const control = packet[3] ?? 0;
+  if (packet[1] !== before[1] || control !== before[3]) return false;
+  const data = (control & 0x20) === 0 ? 4 : 5 + (packet[4] ?? 0);
+  return packet[4] === before[4] && Buffer.compare(packet.subarray(data), before.subarray(data)) === 0;
+}
+
 const SIGNATURES: readonly (readonly [offset: number, text: string, name: string])[] = [
   [0, '#EXTM3U', 'an HLS playlist'],
   [4, 'ftyp', 'an MP4 file'],

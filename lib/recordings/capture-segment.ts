@@ -7,7 +7,8 @@
  */
 import { SegmentNoProgramError, SegmentRejected } from '../capture/errors.ts';
 import { type ObjectKey, parseObjectKey } from '../capture/segment-name.ts';
-import { probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
+import { type ProbeOptions, probeSegment, type SegmentProbe, usableBytes } from '../capture/ts-probe.ts';
+import { withoutRepetitions } from '../capture/ts-sync.ts';
 import { withoutStreamKey } from '../platform/logging.ts';
 import { ObjectMissing, ObjectTooLarge } from '../storage/errors.ts';
 import { stagedSegmentKey } from '../storage/keys.ts';
@@ -120,7 +121,7 @@ interface Verdict {
 
 async function judge(context: RecordingContext, candidates: readonly Recording[], bytes: Uint8Array): Promise<Verdict> {
   try {
-    return accept(bytes, probeSegment(bytes));
+    return accept(bytes);
   } catch (error) {
     if (!(error instanceof SegmentRejected)) throw error;
     if (!(error instanceof SegmentNoProgramError)) return reject(bytes, error);
@@ -128,7 +129,7 @@ async function judge(context: RecordingContext, candidates: readonly Recording[]
     const known = await lastTracks(context, candidates);
     if (!known) return { ...reject(bytes, error), wantsTables: true };
     try {
-      return accept(bytes, probeSegment(bytes, { knownPids: known }));
+      return accept(bytes, { knownPids: known });
     } catch (second) {
       if (second instanceof SegmentRejected) return reject(bytes, second);
       throw second;
@@ -136,8 +137,14 @@ async function judge(context: RecordingContext, candidates: readonly Recording[]
   }
 }
 
-function accept(bytes: Uint8Array, probe: SegmentProbe): Verdict {
-  return { probe, keep: usableBytes(bytes, probe), reason: probe.notes.length > 0 ? probe.notes.join('; ') : null };
+/** Throws as probeSegment does. */
+function accept(bytes: Uint8Array, options: ProbeOptions = {}): Verdict {
+  const probe = probeSegment(bytes, options);
+  const { damage, notes } = probe;
+  const reason = notes.length > 0 ? notes.join('; ') : null;
+  if (damage.repeatedPackets === 0) return { probe, keep: usableBytes(bytes, probe), reason };
+  const keep = withoutRepetitions(usableBytes(bytes, probe));
+  return { probe: { ...probeSegment(keep, options), damage, notes }, keep, reason };
 }
 
 function reject(bytes: Uint8Array, error: SegmentRejected): Verdict {

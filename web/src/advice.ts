@@ -36,6 +36,10 @@ const BY_CODE: Readonly<Record<string, Advice>> = {
     title: 'The scratch disk is full',
     todo: 'Free space below SCRATCH_DIR. Work goes on by itself then.',
   },
+  NOTHING_CARRIED: {
+    title: 'Nothing of the stream can be put into MP4',
+    todo: 'Send H.264 or HEVC, and AAC, MP3 or AC-3; the reason names what came instead.',
+  },
   FFMPEG_MISSING: FFMPEG,
   FFMPEG_NOT_EXECUTABLE: FFMPEG,
   STAGED_SEGMENT_MISSING: STAGED,

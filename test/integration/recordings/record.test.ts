@@ -266,6 +266,22 @@ describe('a stream key that streams again', () => {
   });
 });
 
+describe('a stream whose packets all come twice', () => {
+  it('is recorded as if they came once', async () => {
+    const stream = newStream();
+    await harness.tell('stream.started', stream);
+    for (const path of hls.segments) {
+      const bytes = await readFile(path);
+      const packets = Array.from({ length: bytes.length / 188 }, (_, at) => bytes.subarray(at * 188, (at + 1) * 188));
+      const twice = Buffer.concat(packets.flatMap((packet) => [packet, packet]));
+      await harness.store.put('live-segments', `${stream.streamKey}/${basename(path)}`, twice, 'video/mp2t');
+    }
+    await harness.tell('stream.ended', stream);
+    await harness.drain();
+    await expectExact(harness, (await recordingOf(harness, stream.streamId)).filePath, hls.segments);
+  });
+});
+
 describe('a stream without usable segments', () => {
   it('fails with a reason when the bucket is empty, and can be tried again', async () => {
     const stream = newStream();

@@ -89,6 +89,7 @@ export function probe(shape: ProbeShape = {}): SegmentProbe {
     startsWithKeyframe: true,
     damage: {
       continuityErrors: 0,
+      repeatedPackets: 0,
       transportErrors: 0,
       corruptPackets: 0,
       droppedBytes: 0,

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { SegmentRejected } from '../../../lib/capture/errors.ts';
 import { probeSegment, type SegmentProbe, usableBytes } from '../../../lib/capture/ts-probe.ts';
+import { withoutRepetitions } from '../../../lib/capture/ts-sync.ts';
 import { makeHls, type StreamShape } from '../../support/media/index.ts';
 import { AV, adtsFrames, h264Slice, plainSegment, TsBuilder } from './ts-builder.ts';
 
@@ -287,6 +288,22 @@ describe('a damaged segment', () => {
     expect(probeSegment(Buffer.concat([ts.bytes(), again, again])).damage.continuityErrors).toBe(1);
     ts.packet(0x100, h264Slice(false, 20), false, { flags: 0x80, cc: 9 });
     expect(probeSegment(ts.bytes()).damage.continuityErrors).toBe(0);
+  });
+
+  it('without its repeated packets is what it was, whatever their clock reference', async () => {
+    const bytes = await realSegment();
+    const packets = Array.from({ length: bytes.length / 188 }, (_, at) => bytes.subarray(at * 188, (at + 1) * 188));
+    const twice = packets.flatMap((packet) => {
+      const again = new Uint8Array(packet);
+      const hasClock = ((packet[3] ?? 0) & 0x20) !== 0 && (packet[4] ?? 0) > 6 && ((packet[5] ?? 0) & 0x10) !== 0;
+      if (hasClock) again[8] = (again[8] ?? 0) ^ 1;
+      return [packet, again];
+    });
+    const repeated = probeSegment(Buffer.concat(twice));
+    expect(repeated.damage).toMatchObject({ continuityErrors: 0, repeatedPackets: expect.any(Number) });
+    expect(repeated.damage.repeatedPackets).toBeGreaterThan(100);
+    expect(Buffer.compare(withoutRepetitions(Buffer.concat(twice)), bytes)).toBe(0);
+    expect(Buffer.compare(withoutRepetitions(bytes), bytes)).toBe(0);
   });
 
   it('with packets marked as faulty does not read them', () => {
