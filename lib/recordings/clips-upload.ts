@@ -28,7 +28,7 @@ export interface UploadWork {
   readonly cuts: CutRepository;
   readonly cut: CutRow;
   readonly contentType: string;
-  /** No new part begins after this. */
+  /** No new part begins after this, but the first one. */
   readonly until: number;
 }
 
@@ -48,12 +48,15 @@ export async function storeJoined(context: RecordingContext, joined: Joined, wor
   const missing = Array.from({ length: Math.ceil(joined.size / partBytes) }, (_, at) => at + 1).filter(
     (number) => !done.has(number),
   );
+  let begun = 0;
   const worker = async () => {
     for (let number = missing.shift(); number !== undefined; number = missing.shift()) {
-      if (context.clock.now() >= work.until) {
+      // One at least: every round comes further, however long its tables took.
+      if (begun > 0 && context.clock.now() >= work.until) {
         missing.unshift(number);
         return;
       }
+      begun += 1;
       const bytes = await readJoined(joined, (number - 1) * partBytes, Math.min(joined.size, number * partBytes));
       done.set(number, await context.store.uploadPart(bucket, cut.objectKey, uploadId, number, bytes));
       await work.cuts.saveProgress(
