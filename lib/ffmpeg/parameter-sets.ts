@@ -3,6 +3,7 @@
  * video. Owns finding and wrapping them: a part that begins between two key frames has none of its own, and without them
  * its pictures cannot be described.
  */
+import { channelElement, withChannelElement } from './channel-element.ts';
 
 /** nal_unit_type of what is looked for. */
 interface Codec {
@@ -33,20 +34,29 @@ export function nalCodec(streamType: number): Codec | undefined {
   return streamType === 27 ? H264 : streamType === 36 ? HEVC : undefined;
 }
 
-/** How a codec's sets are found at the beginning of an access unit, and wrapped. */
+/** How what describes a codec is found at the beginning of an access unit, and put before another one. */
 export interface SetRules {
   readonly find: (accessUnit: Uint8Array) => Uint8Array[];
-  readonly asByteStream: (units: readonly Uint8Array[]) => Uint8Array;
+  readonly putBefore: (units: readonly Uint8Array[], accessUnit: Uint8Array) => Uint8Array;
+  /** What of them is then in its sample. */
   readonly asSample: (units: readonly Uint8Array[]) => Uint8Array;
 }
 
-const MPEG_VIDEO: SetRules = { find: sequenceHeader, asByteStream: Buffer.concat, asSample: Buffer.concat };
+const MPEG_VIDEO: SetRules = {
+  find: sequenceHeader,
+  putBefore: (units, accessUnit) => Buffer.concat([...units, accessUnit]),
+  asSample: Buffer.concat,
+};
 
-/** By stream_type of the program map; undefined for codecs that need nothing ahead of a picture. */
+/** ffmpeg takes the element out of its first frame again. */
+const AAC: SetRules = { find: channelElement, putBefore: withChannelElement, asSample: () => Buffer.of() };
+
+/** By stream_type of the program map; undefined for codecs that need nothing to be described. */
 export function setRules(streamType: number): SetRules | undefined {
   if (streamType === 1 || streamType === 2) return MPEG_VIDEO;
+  if (streamType === 15) return AAC;
   const codec = nalCodec(streamType);
-  return codec && { find: (accessUnit) => parameterSets(accessUnit, codec), asByteStream, asSample };
+  return codec && { find: (accessUnit) => parameterSets(accessUnit, codec), putBefore, asSample };
 }
 
 interface Nal {
@@ -83,9 +93,9 @@ export function slicesFirst(beginning: Uint8Array, codec: Codec): boolean {
   return first !== undefined && codec.isSlice(first.type);
 }
 
-/** With start codes, to stand before an access unit. */
-function asByteStream(units: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]));
+/** With start codes, before an access unit. */
+function putBefore(units: readonly Uint8Array[], accessUnit: Uint8Array): Uint8Array {
+  return Buffer.concat([...units.flatMap((unit) => [Uint8Array.of(0, 0, 0, 1), unit]), accessUnit]);
 }
 
 /** With lengths, as they stand in a sample of MP4 (ISO/IEC 14496-15 section 5.3.2). */

@@ -15,7 +15,9 @@ export function latestSets(ts: Uint8Array, stream: ElementaryStream, starts: rea
   const rules = setRules(stream.streamType);
   if (rules === undefined) return [];
   const codec = nalCodec(stream.streamType);
-  for (const start of starts.toReversed()) {
+  // Sound has its element in the first frame of an encoder, if at all.
+  const searched = stream.kind === 'audio' ? starts.slice(0, 1) : starts.toReversed();
+  for (const start of searched) {
     // Sets stand ahead of the first slice, and mostly that one begins in the first packet.
     const head = pesBytes(ts, stream.pid, start.packet, PACKET - 4).bytes;
     if (codec !== undefined && slicesFirst(head.subarray(pesHeader(head)?.headerBytes ?? 0), codec)) continue;

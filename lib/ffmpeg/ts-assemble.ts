@@ -88,7 +88,7 @@ function repairFirst(edits: Edits, cut: Cut): readonly Uint8Array[] {
   const payload = pes.subarray(headerBytes + taken);
   const prefix = rules?.find(payload.subarray(0, SETS_WITHIN)).length === 0 ? inForce : [];
   if (taken > 0 || prefix.length > 0) {
-    const repaired = Buffer.concat([rules?.asByteStream(prefix) ?? Buffer.of(), payload]);
+    const repaired = rules?.putBefore(prefix, payload) ?? payload;
     edits.replace(pid, cut.first, withPayload(pes.subarray(0, headerBytes), repaired));
   }
   return prefix;

@@ -17,6 +17,10 @@ describe('parts may be cut anywhere', () => {
     ['HEVC', { video: 'hevc' }],
     ['AC-3 and MP3', { audio: [{ codec: 'ac3' }, { codec: 'mp3' }] }],
     ['HE-AAC', { audio: [{ codec: 'he-aac' }] }],
+    [
+      'AAC whose channels only its first frame tells',
+      { audio: [{ codec: 'aac', channels: 4 }], extra: ['-channel_layout', 'quad'] },
+    ],
     ['MPEG-2 video and E-AC-3', { video: 'mpeg2', audio: [{ codec: 'eac3' }] }],
     ['HEVC in open groups of pictures, pyramids of B-frames', { video: 'hevc', bframes: 4, openGop: true }],
     ['interlaced H.264', { extra: ['-x264opts', 'tff=1', '-flags', '+ildct+ilme'] }],

@@ -30,7 +30,7 @@ describe('parameter sets', () => {
   it('are wrapped with start codes for a stream and with lengths for a sample', () => {
     const units = [Uint8Array.from(sps), Uint8Array.from(pps)];
     const rules = setRules(27);
-    expect([...(rules?.asByteStream(units) ?? [])]).toEqual([0, 0, 0, 1, ...sps, 0, 0, 0, 1, ...pps]);
+    expect([...(rules?.putBefore(units, new Uint8Array()) ?? [])]).toEqual([0, 0, 0, 1, ...sps, 0, 0, 0, 1, ...pps]);
     expect([...(rules?.asSample(units) ?? [])]).toEqual([0, 0, 0, 4, ...sps, 0, 0, 0, 3, ...pps]);
   });
 
@@ -42,13 +42,13 @@ describe('parameter sets', () => {
     const rules = setRules(2);
     const sets = rules?.find(Uint8Array.from([...header, ...next, 7, 7])) ?? [];
     expect(sets.map((set) => [...set])).toEqual([header]);
-    expect([...(rules?.asByteStream(sets) ?? [])]).toEqual(header);
+    expect([...(rules?.putBefore(sets, new Uint8Array()) ?? [])]).toEqual(header);
     expect([...(rules?.asSample(sets) ?? [])]).toEqual(header);
     expect(rules?.find(Uint8Array.from([...next, 7, 7]))).toEqual([]);
   });
 
   it('are not looked for in codecs without them', () => {
-    expect(setRules(15)).toBeUndefined();
+    expect(setRules(3)).toBeUndefined();
   });
 });
 
