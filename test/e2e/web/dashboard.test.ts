@@ -275,7 +275,7 @@ describe("a recording's page", () => {
       const link = page.getByRole('link', { name: /^Download A goal/ });
       await link.waitFor();
       const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
-      expect(download.suggestedFilename()).toBe('A_goal.mp4');
+      expect(download.suggestedFilename()).toBe('A goal.mp4');
       const path = await download.path();
       await fullDecode(path);
     },
