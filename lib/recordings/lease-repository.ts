@@ -98,7 +98,7 @@ export class LeaseRepository extends RecordingRows {
     );
   }
 
-  /** processing → completed; the lease ends with it. */
+  /** processing → completed; the lease ends with it, and a hash that there is is that of the file before. */
   async complete(
     id: string,
     token: string,
@@ -108,7 +108,7 @@ export class LeaseRepository extends RecordingRows {
     return this.changed(
       `UPDATE recordings SET status = 'completed', file_path = $3, duration = $4, file_size = $5, facts = facts || $6,
               completed_at = ${utc('$7')}, failure_code = NULL, failure_message = NULL, next_attempt_at = NULL,
-              upload_id = NULL, engine_state = NULL, lease_token = NULL, lease_until = NULL, updated_at = $7
+              sha256 = NULL, upload_id = NULL, engine_state = NULL, lease_token = NULL, lease_until = NULL, updated_at = $7
         WHERE id = $1 AND lease_token = $2 AND status = 'processing'`,
       [id, token, result.filePath, result.durationSeconds, result.fileSizeBytes, result.facts, now],
     );

@@ -46,7 +46,8 @@ async function claim(context: RecordingContext): Promise<HashWork | null> {
        SELECT r.id, r.generation FROM recordings r LEFT JOIN recording_hashes h ON h.recording_id = r.id
         WHERE r.status = 'completed' AND (r.sha256 IS NULL OR h.generation IS DISTINCT FROM r.generation)
           AND coalesce(h.lease_until, '-infinity') <= $1 AND r.file_size > 0
-        ORDER BY r.completed_at LIMIT 1
+        -- One that failed has kept its lease: others come first.
+        ORDER BY h.lease_until NULLS FIRST, r.completed_at LIMIT 1
      ), claimed AS (
        INSERT INTO recording_hashes (recording_id, generation, lease_until) SELECT id, generation, $2 FROM next
        ON CONFLICT (recording_id) DO UPDATE

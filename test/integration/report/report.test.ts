@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { routes } from '../../../functions/playback.ts';
 import { hashFiles } from '../../../lib/recordings/report-hash.ts';
 import { reportSchema } from '../../../lib/recordings/report-schemas.ts';
+import type { ObjectStore } from '../../../lib/storage/object-store.ts';
+import { alteredStore } from '../../support/altered-store.ts';
 import { type Caller, callerOf } from '../../support/lambda.ts';
 import { type Hls, makeHls, type PacketStream, packets } from '../../support/media/index.ts';
 import {
@@ -207,6 +209,46 @@ describe('the hash of the file', () => {
     const after = (await reportOf(recording.id)).sha256;
     expect(after).toBe(createHash('sha256').update(bytes).digest('hex'));
     expect(after).not.toBe(before);
+  });
+
+  it('is computed though files that are older cannot be had, however often they are due again', async () => {
+    await hashFiles(harness.context, 10_000);
+    const [lost, recording] = [await finishedRecording(harness, hls), await finishedRecording(harness, hls)];
+    await harness.store.remove('recordings', [`${lost.streamKey}.mp4`]);
+    let now = Date.now();
+    // Time for one file a round, and the next round is when the lease of the one that failed is over.
+    const head: ObjectStore['head'] = async (...asked) => {
+      now += 2000;
+      return harness.store.head(...asked);
+    };
+    const clock = { ...harness.context.clock, now: () => now };
+    const slow = harness.variant({}, { clock, store: alteredStore(harness.store, { head }) });
+    for (let rounds = 0; rounds < 2; rounds += 1) {
+      await hashFiles(slow, 1000);
+      now += 61_000;
+    }
+    const { rows } = await harness.context.db.query<{ bytes: number }>(
+      'SELECT hashed_bytes AS bytes FROM recording_hashes WHERE recording_id = $1',
+      [recording.id],
+    );
+    expect(rows).toEqual([{ bytes: expect.any(Number) }]);
+    expect(rows[0]?.bytes).toBeGreaterThan(0);
+  });
+
+  it('is not that of the file before while the new one is being hashed, in as many rounds as that takes', async () => {
+    const recording = await finishedRecording(harness, hls, [5]);
+    await hashFiles(harness.context, 10_000);
+    const before = (await reportOf(recording.id)).sha256;
+    await recording.upload(5);
+    await harness.drain();
+    let now = Date.now();
+    const clock = { ...harness.context.clock, now: () => (now += 1000) };
+    await hashFiles(harness.variant({}, { clock }), 1500);
+    expect((await reportOf(recording.id)).sha256).toBeNull();
+    await hashFiles(harness.context, 10_000);
+    const bytes = await objectBytes(harness, `${recording.streamKey}.mp4`);
+    expect((await reportOf(recording.id)).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+    expect(before).not.toBeNull();
   });
 });
 
