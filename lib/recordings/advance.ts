@@ -5,6 +5,7 @@
  *   lease:  acquire ── work, renewed every third of its time ── complete | postpone | release
  *   Whoever lost it (stopped, slow) finds its writes refused; the queue's groups make that rare, the lease makes it safe.
  */
+import { FfmpegFailed, FfmpegTimeout } from '../ffmpeg/errors.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { hideStreamKeys, keyFoldersOf } from '../platform/logging.ts';
 import { nowOf, type RecordingContext } from './context.ts';
@@ -147,7 +148,8 @@ async function renew(
 async function wait(context: RecordingContext, lease: Lease, at: Date, why: string): Promise<void> {
   const { recording, token } = lease;
   context.logger.debug({ recording_id: recording.id, until: at, why }, 'Recording waits');
-  await context.leases.postpone(recording.id, token, recording.attempts, at, null, nowOf(context));
+  const attempts = { all: recording.attempts, faults: recording.facts.faults ?? 0 };
+  await context.leases.postpone(recording.id, token, attempts, at, null, nowOf(context));
   await context.queues.requestAdvance(
     recording.id,
     `wait:${at.getTime()}`,
@@ -171,8 +173,9 @@ export async function settle(
   }
   const why = describe(error, keyFoldersOf(context.config));
   const attempts = recording.attempts + 1;
+  const faults = (recording.facts.faults ?? 0) + (isFault(error) ? 1 : 0);
   const now = nowOf(context);
-  if (recording.status === 'processing' && isFinal(context, recording, error, attempts)) {
+  if (recording.status === 'processing' && isFinal(context, recording, error, faults)) {
     context.logger.error(
       { err: error, recording_id: recording.id, attempts, code: why.code },
       'Recording failed; its segments stay staged, POST /recording/{id}/retry tries again',
@@ -185,19 +188,35 @@ export async function settle(
     { err: error, recording_id: recording.id, attempts, code: why.code, next_attempt_in_ms: delayMs },
     'Work on a recording failed; it will be tried again',
   );
-  await context.leases.postpone(recording.id, token, attempts, new Date(now.getTime() + delayMs), why, now);
+  await context.leases.postpone(
+    recording.id,
+    token,
+    { all: attempts, faults },
+    new Date(now.getTime() + delayMs),
+    why,
+    now,
+  );
   await context.queues.requestAdvance(recording.id, `retry:${attempts}:${now.getTime()}`, delayMs / 1000);
 }
 
 /** Errors that pass by themselves are tried for RETRY_FOR, others a few times: the second try may be luckier. */
-function isFinal(context: RecordingContext, recording: Recording, error: unknown, attempts: number): boolean {
+function isFinal(context: RecordingContext, recording: Recording, error: unknown, faults: number): boolean {
   const retryable = error instanceof ServiceError ? error.retryable : false;
   if (!retryable)
     return error instanceof ServiceError && error.code === 'NO_SEGMENTS'
       ? true
-      : attempts >= context.config.PROCESSING_ATTEMPTS;
-  const since = recording.endedAt ?? recording.updatedAt;
-  return context.clock.now() - since.getTime() > context.config.RETRY_FOR;
+      : faults >= context.config.PROCESSING_ATTEMPTS;
+  // From when there was something to do: an end may be told days later, a retry asked for years later.
+  const { endHeardAt, endedAt, updatedAt, facts } = recording;
+  const since = endHeardAt ?? endedAt ?? updatedAt;
+  const sinceMs = Math.max(since.getTime(), facts.reopenedAt ? Date.parse(facts.reopenedAt) : 0);
+  return context.clock.now() - sinceMs > context.config.RETRY_FOR;
+}
+
+/** Not what is away and comes back; an ffmpeg that was killed may be killed by this very media. */
+function isFault(error: unknown): boolean {
+  if (!(error instanceof ServiceError)) return true;
+  return !error.retryable || error instanceof FfmpegFailed || error instanceof FfmpegTimeout;
 }
 
 /** What the row says of an error: without stream keys, since the row is shown to more people than the log. */

@@ -67,7 +67,7 @@ export async function finishRecording(context: RecordingContext, lease: Lease): 
   context.logger.info({ recording_id: recording.id, parts }, `⚙️ Concatenating ${segments} segments…`);
   const byParts = parts > 0 || openBytes >= context.config.PART_SIZE;
   const made =
-    byParts && recording.attempts < ENGINE_ATTEMPTS
+    byParts && (recording.facts.faults ?? 0) < ENGINE_ATTEMPTS
       ? await viaParts(context, lease)
       : await viaShortWay(context, lease, parts);
   if ('kind' in made) return made;

@@ -128,16 +128,25 @@ export class LeaseRepository extends RecordingRows {
   async postpone(
     id: string,
     token: string,
-    attempts: number,
+    attempts: { readonly all: number; readonly faults: number },
     nextAttemptAt: Date,
     why: { code: string; message: string } | null,
     now: Date,
   ): Promise<void> {
     await this.db.query(
-      `UPDATE recordings SET attempts = $3, next_attempt_at = $4, failure_code = coalesce($5, failure_code),
+      `UPDATE recordings SET attempts = $3, facts = facts || jsonb_build_object('faults', $8::int), next_attempt_at = $4, failure_code = coalesce($5, failure_code),
               failure_message = coalesce($6, failure_message), lease_token = NULL, lease_until = NULL, updated_at = $7
         WHERE id = $1 AND lease_token = $2`,
-      [id, token, attempts, nextAttemptAt, why?.code ?? null, why?.message.slice(0, 2000) ?? null, now],
+      [
+        id,
+        token,
+        attempts.all,
+        nextAttemptAt,
+        why?.code ?? null,
+        why?.message.slice(0, 2000) ?? null,
+        now,
+        attempts.faults,
+      ],
     );
   }
 }

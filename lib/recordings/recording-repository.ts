@@ -147,7 +147,7 @@ export class RecordingRepository extends RecordingRows {
   /** recording → processing. False where it was not `recording` any more. */
   async end(id: string, endedAt: Date, source: EventSource, nextAttemptAt: Date, now: Date): Promise<boolean> {
     return this.changed(
-      `UPDATE recordings SET status = 'processing', ended_at = $2, end_heard_at = $5, end_source = $3, next_attempt_at = $4, attempts = 0, updated_at = $5
+      `UPDATE recordings SET status = 'processing', ended_at = $2, end_heard_at = $5, end_source = $3, next_attempt_at = $4, attempts = 0, facts = facts - 'faults', updated_at = $5
         WHERE id = $1 AND status = 'recording'`,
       [id, endedAt, source, nextAttemptAt, now],
     );
@@ -157,7 +157,7 @@ export class RecordingRepository extends RecordingRows {
   async resume(id: string, facts: RecordingFacts, now: Date): Promise<boolean> {
     return this.changed(
       `UPDATE recordings SET status = 'recording', ended_at = NULL, end_heard_at = NULL, end_source = NULL, next_attempt_at = NULL, attempts = 0,
-              lease_token = NULL, lease_until = NULL, facts = facts || $2, updated_at = $3
+              lease_token = NULL, lease_until = NULL, facts = (facts - 'faults') || $2, updated_at = $3
         WHERE id = $1 AND ${LIVE_STATES}`,
       [id, facts, now],
     );
@@ -208,9 +208,10 @@ export class RecordingRepository extends RecordingRows {
   async reopen(id: string, from: 'failed' | 'late', now: Date): Promise<boolean> {
     return this.changed(
       `UPDATE recordings SET status = 'processing', generation = generation + 1, completed_at = NULL, attempts = 0, upload_id = NULL,
-              engine_state = NULL, next_attempt_at = $2, ended_at = coalesce(ended_at, $2), updated_at = $2
+              engine_state = NULL, next_attempt_at = $2, ended_at = coalesce(ended_at, $2), updated_at = $2,
+              facts = (facts - 'faults') || $3
         WHERE id = $1 AND ${from === 'late' ? TAKES_LATE : `status = 'failed'`} AND staging_removed_at IS NULL`,
-      [id, now],
+      [id, now, { reopenedAt: now.toISOString() } satisfies RecordingFacts],
     );
   }
 

@@ -39,6 +39,10 @@ export interface RecordingFacts {
   }>;
   /** What the object will be when the upload is completed, written down before asking for it. */
   readonly completing?: { readonly uploadId: string; readonly sizeBytes: number; readonly etag: string | null };
+  /** Attempts that failed by themselves: the others waited for what was away, and do not count. */
+  readonly faults?: number;
+  /** When a retry, or a late segment, had the file made anew. */
+  readonly reopenedAt?: string;
   readonly finishMs?: number;
   readonly reconnects?: ReadonlyArray<{ readonly endedAt: string; readonly resumedAt: string }>;
   /** What came after the end and was nobody's then. */
