@@ -17,9 +17,9 @@ const PROMPT_MS = 5000;
 const FIRST_SEGMENT_MS = 10_000;
 
 /**
- * Opens a recording for each such stream. Safe to repeat.
+ * Opens a recording for each such stream. Safe to repeat. A stream of which nothing can be learnt does not keep the others.
  * @param live what the Stream Service has live
- * @throws {StorageUnavailable} {DatabaseUnavailable} {NeighbourUnavailable}
+ * @throws {DatabaseUnavailable}
  */
 export async function resumeStale(
   context: RecordingContext,
@@ -27,25 +27,34 @@ export async function resumeStale(
 ): Promise<void> {
   const ids = live.map(({ streamId }) => streamId);
   for (const recording of await context.recordings.findMayGoOn(nowOf(context, -LOOK_BACK_MS), ids)) {
-    const { id, streamId, streamKey, userId } = recording;
-    const endedMs = recording.endedAt?.getTime() ?? 0;
-    const later = (await listUnclaimed(context, streamKey, [])).filter((modifiedAtMs) => modifiedAtMs > endedMs);
-    if (later.length === 0) continue;
-    if (recording.endSource !== 'stale' && !(await isStillLive(context, recording))) continue;
-    const occurredAt = new Date(Math.max(endedMs + 1000, Math.min(...later) - FIRST_SEGMENT_MS));
-    context.logger.warn(
-      { recording_id: id, stream_id: streamId, segments: later.length, end_source: recording.endSource },
-      'Segments come though their recording has ended; the stream goes on in the next one',
-    );
-    await recordStreamEvent(context, {
-      event: 'stream.started',
-      streamId,
-      streamKey,
-      userId,
-      occurredAt,
-      source: 'stale',
+    await resume(context, recording).catch((error: unknown) => {
+      context.logger.error(
+        { err: error, recording_id: recording.id },
+        'Could not tell whether a stream goes on; it is looked at again within a minute',
+      );
     });
   }
+}
+
+async function resume(context: RecordingContext, recording: Recording): Promise<void> {
+  const { id, streamId, streamKey, userId } = recording;
+  const endedMs = recording.endedAt?.getTime() ?? 0;
+  const later = (await listUnclaimed(context, streamKey, [])).filter((modifiedAtMs) => modifiedAtMs > endedMs);
+  if (later.length === 0) return;
+  if (recording.endSource !== 'stale' && !(await isStillLive(context, recording))) return;
+  const occurredAt = new Date(Math.max(endedMs + 1000, Math.min(...later) - FIRST_SEGMENT_MS));
+  context.logger.warn(
+    { recording_id: id, stream_id: streamId, segments: later.length, end_source: recording.endSource },
+    'Segments come though their recording has ended; the stream goes on in the next one',
+  );
+  await recordStreamEvent(context, {
+    event: 'stream.started',
+    streamId,
+    streamKey,
+    userId,
+    occurredAt,
+    source: 'stale',
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A recording for which nothing comes any more and whose end nobody tells. */
 
 import { resumeStale } from '../../../lib/recordings/resume-stale.ts';
+import { NeighbourUnavailable } from '../../../lib/services/errors.ts';
 import type { StreamState } from '../../../lib/services/stream-service.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls } from '../../support/media/index.ts';
@@ -124,6 +125,33 @@ it('goes on in the next recording though an end was told, where the Stream Servi
   const [next, first] = await rowsOf(recording);
   await expectExact(harness, first?.filePath ?? '', hls.segments.slice(0, 2));
   await expectExact(harness, next?.filePath ?? '', hls.segments.slice(2));
+});
+
+it('goes on though the Stream Service has an error for another stream that may go on', async () => {
+  const both = [await startRecording(harness, hls), await startRecording(harness, hls)];
+  for (const recording of both) {
+    await recording.upload(0, 1);
+    await recording.end();
+  }
+  await nextSecond();
+  await nextSecond();
+  for (const { streamKey } of both) await put(harness, streamKey, hls.segments.slice(2));
+  const started = new Map<string, Date>();
+  for (const recording of both) started.set(recording.streamId, (await recording.row()).startedAt);
+  // Whichever is asked for first.
+  let asked = 0;
+  const find = async (streamId: string): Promise<StreamState> => {
+    asked += 1;
+    if (asked === 1) throw new NeighbourUnavailable('the Stream Service answers 500 for this one');
+    const recording = both.find((one) => one.streamId === streamId);
+    if (!recording) throw new Error('a stream that was not asked for');
+    const startedAt = started.get(streamId) ?? new Date(0);
+    return { ...recording, userId: null, live: true, startedAt, endedAt: null };
+  };
+  const streams = { listLive: async () => ({ streams: [], invalid: 0 }), find };
+  await resumeStale(serviceWith(harness, {}, { streams }).context, both).catch(() => undefined);
+  const opened = (await Promise.all(both.map(rowsOf))).filter(([newest]) => newest?.startSource === 'stale');
+  expect([asked, opened.length]).toEqual([2, 1]);
 });
 
 const rowsOf = ({ streamId }: StreamIds) => harness.context.recordings.list({ limit: 10, streamId });
