@@ -1,5 +1,6 @@
 /**
- * Makes a finished recording anew: for a segment that came after completion, and when somebody asks for a retry.
+ * Makes a finished recording anew: for a segment that came after completion, for a file that got lost while its segments
+ * are staged, and when somebody asks for a retry.
  * The old file stays where it is, served, until the new one replaces it in one step.
  */
 import type { Lease } from './advance.ts';
@@ -19,6 +20,16 @@ export async function reopenForLateSegment(context: RecordingContext, recordingI
     'A segment arrived after completion; the recording is made anew with it',
   );
   await context.queues.requestAdvance(recordingId, `late:${context.clock.now()}`);
+}
+
+/** Reopens a completed recording whose file is not in the store (any more), while its segments still are. */
+export async function reopenForLostFile(context: RecordingContext, recordingId: string): Promise<void> {
+  if (!(await reopen(context, recordingId, 'late'))) return;
+  context.logger.error(
+    { recording_id: recordingId },
+    'The file of a completed recording is not in the store as it was written; it is made anew of its staged segments',
+  );
+  await context.queues.requestAdvance(recordingId, `lost:${context.clock.now()}`);
 }
 
 /**

@@ -1,21 +1,41 @@
 /** Removes the staging of recordings that have been complete for LATE_SEGMENT_WINDOW. Of failed ones it stays. */
 import { stagingPrefix } from '../storage/keys.ts';
 import { nowOf, type RecordingContext } from './context.ts';
+import { reopenForLostFile } from './remake.ts';
 
 const AT_ONCE = 50;
+/** A round of the monitor has to be over before the next one, and a long recording has tens of thousands of segments. */
+export const REMOVAL_BUDGET_MS = 2000;
 
-/** Removes what is due, a bounded number of recordings a call. */
+/** Removes what is due, a bounded number of recordings a call, and none that is not begun in time. */
 export async function removeStaging(context: RecordingContext): Promise<void> {
-  const due = await context.retention.findStagingToRemove(nowOf(context, -context.config.LATE_SEGMENT_WINDOW), AT_ONCE);
-  for (const recording of due) {
-    // The mark first, conditional on `completed`: once it is set, a late segment no longer reopens the recording.
-    if (!(await context.retention.markStagingRemoved(recording.id, nowOf(context)))) continue;
-    const removed = await removePrefix(context, stagingPrefix(recording.id));
-    context.logger.info(
-      { recording_id: recording.id, objects: removed },
-      'Removed the staging of a completed recording',
-    );
+  const until = context.clock.now() + REMOVAL_BUDGET_MS;
+  const before = nowOf(context, -context.config.LATE_SEGMENT_WINDOW);
+  for (const recording of await context.retention.findStagingToRemove(before, AT_ONCE)) {
+    if (context.clock.now() >= until) return;
+    await remove(context, recording.id, before).catch((error: unknown) => {
+      context.logger.error(
+        { err: error, recording_id: recording.id },
+        'Could not remove the staging of a completed recording',
+      );
+    });
   }
+}
+
+async function remove(context: RecordingContext, recordingId: string, before: Date): Promise<void> {
+  if (!(await isStored(context, recordingId))) return reopenForLostFile(context, recordingId);
+  // The mark first, conditional on `completed`: once it is set, a late segment no longer reopens the recording.
+  if (!(await context.retention.markStagingRemoved(recordingId, before, nowOf(context)))) return;
+  const removed = await removePrefix(context, stagingPrefix(recordingId));
+  context.logger.info({ recording_id: recordingId, objects: removed }, 'Removed the staging of a completed recording');
+}
+
+/** The last look before its segments are gone. What an earlier recorder has completed was never ours to make. */
+async function isStored(context: RecordingContext, recordingId: string): Promise<boolean> {
+  const recording = await context.recordings.find(recordingId);
+  if (recording?.status !== 'completed' || !recording.facts.writing) return true;
+  const stored = await context.store.head(context.config.MINIO_BUCKET, recording.objectKey);
+  return stored?.size === recording.fileSizeBytes;
 }
 
 /** Deletes every object below a prefix of the bucket `recordings`; returns how many there were. */

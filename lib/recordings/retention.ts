@@ -5,24 +5,31 @@
 import { recordingPrefixes } from '../storage/keys.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import type { Recording } from './recording.ts';
-import { removePrefix } from './remove-staging.ts';
+import { REMOVAL_BUDGET_MS, removePrefix } from './remove-staging.ts';
 
 const AT_ONCE = 20;
 const DAY_MS = 86_400_000;
+/** Whoever deletes a recording has it for so long. One that could not be deleted is not tried again before: others come first. */
+const LEASE_MS = 10 * 60_000;
 /** A dry run tells what it would delete when it starts and once an hour, not with every tick. */
 const DRY_RUN_EVERY_MS = 3_600_000;
 
 /** When a process last told what a dry run would delete, by its database. */
 const toldAtMs = new WeakMap<object, number>();
 
-/** Deletes what is due, a bounded number of recordings a call. One that cannot be deleted does not keep the others. */
+/**
+ * Deletes what is due, a bounded number of recordings a call, and none that is not begun in time. One that cannot be deleted
+ * does not keep the others.
+ */
 export async function applyRetention(context: RecordingContext): Promise<void> {
   const { RETENTION_DAYS, RETENTION_DRY_RUN } = context.config;
   if (RETENTION_DAYS === 0) return;
   const before = nowOf(context, -RETENTION_DAYS * DAY_MS);
   if (RETENTION_DRY_RUN) return tellExpired(context, before);
-  for (const recording of await context.retention.findExpired(before, AT_ONCE)) {
-    await remove(context, recording).catch((error: unknown) => {
+  const until = context.clock.now() + REMOVAL_BUDGET_MS;
+  for (const recording of await context.retention.findExpired(before, AT_ONCE, nowOf(context))) {
+    if (context.clock.now() >= until) return;
+    await remove(context, recording, before).catch((error: unknown) => {
       context.logger.error({ err: error, recording_id: recording.id }, 'Retention could not delete a recording');
     });
   }
@@ -39,7 +46,7 @@ async function tellExpired(context: RecordingContext, before: Date): Promise<voi
     { recordings: count, bytes },
     `Retention would delete ${count} recordings that ended before ${before.toISOString()} (RETENTION_DRY_RUN)`,
   );
-  for (const recording of await context.retention.findExpired(before, AT_ONCE)) {
+  for (const recording of await context.retention.findExpired(before, AT_ONCE, nowOf(context))) {
     context.logger.info(
       { recording_id: recording.id, completed_at: recording.completedAt, bytes: recording.fileSizeBytes },
       'Retention would delete this recording (RETENTION_DRY_RUN)',
@@ -47,7 +54,9 @@ async function tellExpired(context: RecordingContext, before: Date): Promise<voi
   }
 }
 
-async function remove(context: RecordingContext, recording: Recording): Promise<void> {
+async function remove(context: RecordingContext, recording: Recording, before: Date): Promise<void> {
+  // Found a while ago: it may be tried again since, or be deleted by another process and its key be the next one's.
+  if (!(await context.retention.takeExpired(recording.id, before, nowOf(context), nowOf(context, LEASE_MS)))) return;
   if (recording.uploadId)
     await context.store.abortUpload(context.config.MINIO_BUCKET, recording.objectKey, recording.uploadId);
   if (recording.facts.writing) await context.store.remove(context.config.MINIO_BUCKET, [recording.objectKey]);

@@ -20,6 +20,7 @@
  *                                         poller, while it records; retention deletes
  *   pictures/{recording_id}/tiles/{ms}.jpg
  *                                         poller: the storyboard's pictures one by one; deleted when it is finished
+ *   What is below .staging/, clips/ and pictures/ of a recording that is gone: the poller (heal-orphans.ts)
  */
 import { createHash } from 'node:crypto';
 
@@ -66,14 +67,17 @@ export function tileKey(recordingId: string, atMs: number): string {
   return `pictures/${recordingId}/tiles/${atMs}.jpg`;
 }
 
+/** Below each of these lie folders that are named by a recording's id. */
+export const PREFIXES = [STAGING_PREFIX, 'clips/', 'pictures/'] as const;
+
 /** Every prefix that belongs to one recording alone: what goes with it when it is deleted. */
 export function recordingPrefixes(recordingId: string): string[] {
-  return [stagingPrefix(recordingId), `clips/${recordingId}/`, `pictures/${recordingId}/`];
+  return PREFIXES.map((prefix) => `${prefix}${recordingId}/`);
 }
 
-/** The recording id in a staging key, or null where the key is none. */
-export function recordingOfStagingKey(key: string): string | null {
-  return /^\.staging\/([0-9a-f-]{36})\//.exec(key)?.[1] ?? null;
+/** The recording id in a key below one of the prefixes, or null where there is none: the object is somebody else's. */
+export function recordingOfKey(prefix: string, key: string): string | null {
+  return /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\//.exec(key.slice(prefix.length))?.[1] ?? null;
 }
 
 /** `20251005T180000Z` */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../../lib/platform/clock.ts';
-import { abortOrphanedUploads, removeOrphanedStaging } from '../../../lib/recordings/heal-orphans.ts';
+import { abortOrphanedUploads, removeOrphanedObjects } from '../../../lib/recordings/heal-orphans.ts';
 import { readMetrics, toEmf, toPrometheus } from '../../../lib/recordings/metrics.ts';
 import { tick } from '../../../lib/recordings/monitor.ts';
 import { removeStaging } from '../../../lib/recordings/remove-staging.ts';
@@ -165,8 +165,8 @@ describe('what a function that died left behind', () => {
     const orphan = `.staging/${randomUUID()}/segments/x.ts`;
     await harness.store.put('recordings', orphan, Buffer.from('x'), 'video/mp2t');
 
-    expect(await removeOrphanedStaging(harness.context)).toBe(0);
-    expect(await removeOrphanedStaging(later(1, {}))).toBe(1);
+    expect(await removeOrphanedObjects(harness.context)).toBe(0);
+    expect(await removeOrphanedObjects(later(1, {}))).toBeGreaterThan(0);
     expect(await harness.store.head('recordings', orphan)).toBeNull();
     expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects.length).toBeGreaterThan(0);
   });
@@ -174,7 +174,7 @@ describe('what a function that died left behind', () => {
   it('is staging of a recording that was marked as removed a moment before, and is found on any page', async () => {
     const stream = await record();
     const [row] = await recordingsOf(stream.streamId);
-    await harness.context.retention.markStagingRemoved(row?.id ?? '', new Date());
+    await harness.context.retention.markStagingRemoved(row?.id ?? '', new Date(), new Date());
     const orphan = '.staging/ffffffff-ffff-4fff-bfff-ffffffffffff/segments/x.ts';
     await harness.store.put('recordings', orphan, Buffer.from('x'), 'video/mp2t');
     // A page of a listing has one object.
@@ -187,7 +187,7 @@ describe('what a function that died left behind', () => {
     const paged = harness.variant({}, { clock, store: alteredStore(harness.store, { list }) });
     let pages = (await harness.store.list('recordings', '.staging/')).objects.length;
     for (; pages > 0 && (await harness.store.head('recordings', orphan)); pages -= 1)
-      await removeOrphanedStaging(paged);
+      await removeOrphanedObjects(paged);
     expect(await harness.store.head('recordings', orphan)).toBeNull();
     expect((await harness.store.list('recordings', `.staging/${row?.id}/`)).objects).toEqual([]);
   });
