@@ -44,7 +44,7 @@ async function claim(context: RecordingContext): Promise<HashWork | null> {
   const result = await context.db.query<HashWork & Record<string, unknown>>(
     `WITH next AS (
        SELECT r.id, r.generation FROM recordings r LEFT JOIN recording_hashes h ON h.recording_id = r.id
-        WHERE r.status = 'completed' AND (r.sha256 IS NULL OR h.generation IS DISTINCT FROM r.generation)
+        WHERE r.status = 'completed' AND r.sha256 IS NULL
           AND coalesce(h.lease_until, '-infinity') <= $1 AND r.file_size > 0
         -- One that failed has kept its lease: others come first.
         ORDER BY h.lease_until NULLS FIRST, r.completed_at LIMIT 1
