@@ -1,8 +1,8 @@
 /**
- * Removes what a function that died left in the store: multipart uploads that nobody knows, staging, clips and pictures of
+ * Removes what a function that died left in the store: multipart uploads that nobody knows, staging and pictures of
  * recordings that are deleted, and staging that was removed. Bounded, and only what is old enough not to be in the making.
  */
-import { PREFIXES, recordingOfKey, STAGING_PREFIX } from '../storage/keys.ts';
+import { PICTURES_PREFIX, recordingOfKey, STAGING_PREFIX } from '../storage/keys.ts';
 import type { OpenUpload } from '../storage/object-store.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import { removePrefix } from './remove-staging.ts';
@@ -11,6 +11,8 @@ import { removePrefix } from './remove-staging.ts';
 const SETTLED_AFTER_MS = 60 * 60_000;
 const EVERY_MS = 10 * 60_000;
 const RECORDINGS_AT_ONCE = 20;
+/** Not clips: a database that was restored from a backup does not know those made since, and nothing makes them again. */
+const PREFIXES = [STAGING_PREFIX, PICTURES_PREFIX];
 
 /** Where the walk through the keys below each prefix stands; a restart begins anew. */
 const continuations = new Map<string, string>();

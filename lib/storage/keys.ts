@@ -20,12 +20,13 @@
  *                                         poller, while it records; retention deletes
  *   pictures/{recording_id}/tiles/{ms}.jpg
  *                                         poller: the storyboard's pictures one by one; deleted when it is finished
- *   What is below .staging/, clips/ and pictures/ of a recording that is gone: the poller (heal-orphans.ts)
+ *   What is below .staging/ and pictures/ of a recording that is gone: the poller (heal-orphans.ts)
  */
 import { createHash } from 'node:crypto';
 
 /** Below it lies what is captured and not yet, or no longer, part of a finished file. */
 export const STAGING_PREFIX = '.staging/';
+export const PICTURES_PREFIX = 'pictures/';
 
 /** Everything of a recording that is not its file lies below this prefix. */
 export function stagingPrefix(recordingId: string): string {
@@ -59,20 +60,17 @@ export function audioKey(recordingId: string, generation: number): string {
 }
 
 export function pictureKey(recordingId: string, name: 'poster' | 'storyboard'): string {
-  return `pictures/${recordingId}/${name}.jpg`;
+  return `${PICTURES_PREFIX}${recordingId}/${name}.jpg`;
 }
 
 /** A picture of the storyboard, until the storyboard is finished. */
 export function tileKey(recordingId: string, atMs: number): string {
-  return `pictures/${recordingId}/tiles/${atMs}.jpg`;
+  return `${PICTURES_PREFIX}${recordingId}/tiles/${atMs}.jpg`;
 }
-
-/** Below each of these lie folders that are named by a recording's id. */
-export const PREFIXES = [STAGING_PREFIX, 'clips/', 'pictures/'] as const;
 
 /** Every prefix that belongs to one recording alone: what goes with it when it is deleted. */
 export function recordingPrefixes(recordingId: string): string[] {
-  return PREFIXES.map((prefix) => `${prefix}${recordingId}/`);
+  return [stagingPrefix(recordingId), `clips/${recordingId}/`, `${PICTURES_PREFIX}${recordingId}/`];
 }
 
 /** The recording id in a key below one of the prefixes, or null where there is none: the object is somebody else's. */
