@@ -199,13 +199,14 @@ export async function settle(
   await context.queues.requestAdvance(recording.id, `retry:${attempts}:${now.getTime()}`, delayMs / 1000);
 }
 
+/** The same segments give the same answer. */
+const HOPELESS = new Set(['NO_SEGMENTS', 'NOTHING_CARRIED']);
+
 /** Errors that pass by themselves are tried for RETRY_FOR, others a few times: the second try may be luckier. */
 function isFinal(context: RecordingContext, recording: Recording, error: unknown, faults: number): boolean {
   const retryable = error instanceof ServiceError ? error.retryable : false;
   if (!retryable)
-    return error instanceof ServiceError && error.code === 'NO_SEGMENTS'
-      ? true
-      : faults >= context.config.PROCESSING_ATTEMPTS;
+    return (error instanceof ServiceError && HOPELESS.has(error.code)) || faults >= context.config.PROCESSING_ATTEMPTS;
   // From when there was something to do: an end may be told days later, a retry asked for years later.
   const { endHeardAt, endedAt, updatedAt, facts } = recording;
   const since = endHeardAt ?? endedAt ?? updatedAt;

@@ -101,7 +101,7 @@ async function prepareShortWay(recordingId: string): Promise<void> {
   await context.recordings.reopen(recordingId, 'late', new Date());
   await context.places.clear(recordingId);
   await context.parts.removeAll(recordingId);
-  await context.db.query('UPDATE recordings SET attempts = 2 WHERE id = $1', [recordingId]);
+  await context.db.query(`UPDATE recordings SET facts = facts || '{"faults": 2}' WHERE id = $1`, [recordingId]);
 }
 
 /** One ffmpeg over the joined bytes of the stream: what the CPU of the engine is compared with. */

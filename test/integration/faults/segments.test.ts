@@ -8,6 +8,7 @@ import type { ObjectStore } from '../../../lib/storage/object-store.ts';
 import { alteredStore } from '../../support/altered-store.ts';
 import { type FaultyService, serviceWith } from '../../support/faults.ts';
 import { type Hls, makeHls, packets, referenceRemux } from '../../support/media/index.ts';
+import { withoutTables } from '../../support/media/ts-tools.ts';
 import { download, expectExact, type LiveRecording, objectBytes, put, startRecording } from '../../support/recorded.ts';
 import { type Harness, startHarness } from '../../support/service-harness.ts';
 
@@ -60,15 +61,6 @@ it('a truncated one is recorded as far as it goes, and named as damaged', async 
   expect(video?.packets.length).toBeGreaterThan(without?.packets.length ?? 0);
   expect(video?.packets.length).toBeLessThan(all?.packets.length ?? 0);
 });
-
-/** ffmpeg's segment without its PAT, SDT and PMT. */
-function withoutTables(segment: Buffer): Buffer {
-  const isTable = (packet: Buffer) => [0, 17, 4096].includes(packet.readUInt16BE(1) & 0x1fff);
-  const at = Array.from({ length: segment.length / 188 }, (_, place) =>
-    segment.subarray(place * 188, (place + 1) * 188),
-  );
-  return Buffer.concat(at.filter((packet) => !isTable(packet)));
-}
 
 describe('one that was cut without its tables is read with those of its neighbour', () => {
   it.each([

@@ -311,6 +311,8 @@ describe('a stream without usable segments', () => {
     expect(await recordingOf(harness, stream.streamId)).toMatchObject({
       status: 'failed',
       failureCode: 'NOTHING_CARRIED',
+      // Of none before it.
+      attempts: 0,
       failureMessage: expect.stringContaining('left out: AAC in LATM (PID 256), which MP4 does not carry'),
     });
   });

@@ -210,7 +210,9 @@ export function describeStorage(startStore: () => Promise<StoreServer>): void {
       const url = await links.linkTo({ ...link, expiresInMs: 60_000, nowMs: Date.now() });
       const answer = await fetch(url);
       expect([answer.status, await answer.text()]).toEqual([200, 'the movie']);
-      expect(answer.headers.get('content-disposition')).toBe('attachment; filename="my_movie.mp4"');
+      expect(answer.headers.get('content-disposition')).toBe(
+        `attachment; filename="my_movie.mp4"; filename*=UTF-8''my%20movie.mp4`,
+      );
       expect(answer.headers.get('content-type')).toBe('video/mp4');
       const expired = await fetch(await links.linkTo({ ...link, expiresInMs: 1000, nowMs: Date.now() - 60_000 }));
       expect(expired.status).toBe(403);
