@@ -6,6 +6,7 @@
  */
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { encodeRfc3986 } from '../lib/platform/rfc3986.ts';
 import { S3Error } from './s3-error.ts';
 
 export interface Credentials {
@@ -193,9 +194,4 @@ export function decode(text: string): string {
   } catch {
     throw new S3Error('InvalidArgument', 'The request URI contains an invalid percent-encoding.');
   }
-}
-
-/** Percent-encoding of everything but the unreserved characters of RFC 3986, as SigV4 wants it. */
-export function encodeRfc3986(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

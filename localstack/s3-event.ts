@@ -1,6 +1,6 @@
 /** The notification that S3 sends for a created object, as Amazon documents its message structure (version 2.1). */
 import { randomBytes } from 'node:crypto';
-import { encodeRfc3986 } from './s3-auth.ts';
+import { encodePath } from '../lib/platform/rfc3986.ts';
 import type { ObjectCreated } from './s3-store.ts';
 
 let lastSequence = 0n;
@@ -32,7 +32,7 @@ export function toS3Event(event: ObjectCreated): string {
 }
 
 /** Percent-encoded like a form: a space is a plus, slashes stay. */
-const encodeKey = (key: string) => key.split('/').map(encodeRfc3986).join('/').replaceAll('%20', '+');
+const encodeKey = (key: string) => encodePath(key).replaceAll('%20', '+');
 
 /** Hexadecimal and growing, so that two events of one key can be put in order. */
 function nextSequencer(timeMs: number): string {

@@ -1,5 +1,5 @@
 /** The listings of the S3 API: objects (version 1 and 2), multipart uploads, parts, buckets. XML in the shape of S3. */
-import { encodeRfc3986 } from './s3-auth.ts';
+import { encodePath } from '../lib/platform/rfc3986.ts';
 import { S3Error } from './s3-error.ts';
 import { LAST, type S3Store } from './s3-store.ts';
 import { toXml } from './s3-xml.ts';
@@ -136,7 +136,7 @@ function encoding(query: Query): (text: string) => string {
   const type = query.get('encoding-type');
   if (type === undefined) return (text) => text;
   if (type !== 'url') throw new S3Error('InvalidArgument', 'Invalid Encoding Method specified in Request');
-  return (text) => text.split('/').map(encodeRfc3986).join('/');
+  return encodePath;
 }
 
 const optional = (text: string | undefined, encode: (text: string) => string) =>

@@ -17,12 +17,14 @@ export function latestSets(ts: Uint8Array, stream: ElementaryStream, starts: rea
   const codec = nalCodec(stream.streamType);
   // Sound has its element in the first frame of an encoder, if at all.
   const searched = stream.kind === 'audio' ? starts.slice(0, 1) : starts.toReversed();
+  const beginning = (start: PesStart, most: number) => {
+    const { bytes } = pesBytes(ts, stream.pid, start.packet, most);
+    return bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0);
+  };
   for (const start of searched) {
     // Sets stand ahead of the first slice, and mostly that one begins in the first packet.
-    const head = pesBytes(ts, stream.pid, start.packet, PACKET - 4).bytes;
-    if (codec !== undefined && slicesFirst(head.subarray(pesHeader(head)?.headerBytes ?? 0), codec)) continue;
-    const { bytes } = pesBytes(ts, stream.pid, start.packet, SETS_WITHIN);
-    const units = rules.find(bytes.subarray(pesHeader(bytes)?.headerBytes ?? 0));
+    if (codec !== undefined && slicesFirst(beginning(start, PACKET - 4), codec)) continue;
+    const units = rules.find(beginning(start, SETS_WITHIN));
     if (units.length > 0) return units.map((unit) => Buffer.from(unit).toString('base64'));
   }
   return [];

@@ -148,8 +148,7 @@ async function renew(
 async function wait(context: RecordingContext, lease: Lease, at: Date, why: string): Promise<void> {
   const { recording, token } = lease;
   context.logger.debug({ recording_id: recording.id, until: at, why }, 'Recording waits');
-  const attempts = { all: recording.attempts, faults: recording.facts.faults ?? 0 };
-  await context.leases.postpone(recording.id, token, attempts, at, null, nowOf(context));
+  await context.leases.postpone(recording.id, token, at, null, nowOf(context));
   await context.queues.requestAdvance(
     recording.id,
     `wait:${at.getTime()}`,
@@ -188,14 +187,8 @@ export async function settle(
     { err: error, recording_id: recording.id, attempts, code: why.code, next_attempt_in_ms: delayMs },
     'Work on a recording failed; it will be tried again',
   );
-  await context.leases.postpone(
-    recording.id,
-    token,
-    { all: attempts, faults },
-    new Date(now.getTime() + delayMs),
-    why,
-    now,
-  );
+  const next = new Date(now.getTime() + delayMs);
+  await context.leases.postpone(recording.id, token, next, { ...why, attempts, faults }, now);
   await context.queues.requestAdvance(recording.id, `retry:${attempts}:${now.getTime()}`, delayMs / 1000);
 }
 

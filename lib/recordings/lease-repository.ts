@@ -6,6 +6,15 @@ import { LeaseLost } from './errors.ts';
 import type { Recording, RecordingFacts } from './recording.ts';
 import { COLUMNS, LIVE_STATES, RecordingRows, utc } from './recording-rows.ts';
 
+/** How often work on it has failed, with it, and why. */
+export interface FailedAttempt {
+  readonly attempts: number;
+  /** Of these, how many failed by themselves (RecordingFacts). */
+  readonly faults: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export class LeaseRepository extends RecordingRows {
   /** Takes the lease, or null where another holds it (or the recording is finished). */
   async acquire(id: string, token: string, now: Date, until: Date): Promise<Recording | null> {
@@ -124,28 +133,23 @@ export class LeaseRepository extends RecordingRows {
     );
   }
 
-  /** Notes a failed attempt and when the next may come; the lease ends with it. */
+  /** Notes when the next attempt may come, and the one that failed, if one has; the lease ends with it. */
   async postpone(
     id: string,
     token: string,
-    attempts: { readonly all: number; readonly faults: number },
     nextAttemptAt: Date,
-    why: { code: string; message: string } | null,
+    failed: FailedAttempt | null,
     now: Date,
   ): Promise<void> {
     await this.db.query(
-      `UPDATE recordings SET attempts = $3, facts = facts || jsonb_build_object('faults', $8::int), next_attempt_at = $4, failure_code = coalesce($5, failure_code),
-              failure_message = coalesce($6, failure_message), lease_token = NULL, lease_until = NULL, updated_at = $7
+      `UPDATE recordings SET next_attempt_at = $3, attempts = coalesce($4, attempts), facts = facts || $5,
+              failure_code = coalesce($6, failure_code), failure_message = coalesce($7, failure_message),
+              lease_token = NULL, lease_until = NULL, updated_at = $8
         WHERE id = $1 AND lease_token = $2`,
       [
-        id,
-        token,
-        attempts.all,
-        nextAttemptAt,
-        why?.code ?? null,
-        why?.message.slice(0, 2000) ?? null,
-        now,
-        attempts.faults,
+        ...[id, token, nextAttemptAt, failed?.attempts ?? null],
+        ...[(failed ? { faults: failed.faults } : {}) satisfies RecordingFacts],
+        ...[failed?.code ?? null, failed?.message.slice(0, 2000) ?? null, now],
       ],
     );
   }

@@ -5,19 +5,35 @@ import { reopenForLostFile } from './remake.ts';
 
 const AT_ONCE = 50;
 /** A round of the monitor has to be over before the next one, and a long recording has tens of thousands of segments. */
-export const REMOVAL_BUDGET_MS = 2000;
+const BUDGET_MS = 2000;
 
-/** Removes what is due, a bounded number of recordings a call, and none that is not begun in time. */
+/** Removes what is due, a bounded number of recordings a call. */
 export async function removeStaging(context: RecordingContext): Promise<void> {
-  const until = context.clock.now() + REMOVAL_BUDGET_MS;
   const before = nowOf(context, -context.config.LATE_SEGMENT_WINDOW);
-  for (const recording of await context.retention.findStagingToRemove(before, AT_ONCE)) {
+  await removeInTime(context, {
+    find: () => context.retention.findStagingToRemove(before, AT_ONCE),
+    remove: (recording) => remove(context, recording.id, before),
+    failure: 'Could not remove the staging of a completed recording',
+  });
+}
+
+interface Removal<Found> {
+  readonly find: () => Promise<readonly Found[]>;
+  readonly remove: (recording: Found) => Promise<void>;
+  /** For the log. */
+  readonly failure: string;
+}
+
+/** Removes of each recording that is found; what cannot be removed does not keep the others, and none begins too late. */
+export async function removeInTime<Found extends { readonly id: string }>(
+  context: RecordingContext,
+  { find, remove, failure }: Removal<Found>,
+): Promise<void> {
+  const until = context.clock.now() + BUDGET_MS;
+  for (const recording of await find()) {
     if (context.clock.now() >= until) return;
-    await remove(context, recording.id, before).catch((error: unknown) => {
-      context.logger.error(
-        { err: error, recording_id: recording.id },
-        'Could not remove the staging of a completed recording',
-      );
+    await remove(recording).catch((error: unknown) => {
+      context.logger.error({ err: error, recording_id: recording.id }, failure);
     });
   }
 }

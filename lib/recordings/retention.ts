@@ -5,7 +5,7 @@
 import { recordingPrefixes } from '../storage/keys.ts';
 import { nowOf, type RecordingContext } from './context.ts';
 import type { Recording } from './recording.ts';
-import { REMOVAL_BUDGET_MS, removePrefix } from './remove-staging.ts';
+import { removeInTime, removePrefix } from './remove-staging.ts';
 
 const AT_ONCE = 20;
 const DAY_MS = 86_400_000;
@@ -26,13 +26,11 @@ export async function applyRetention(context: RecordingContext): Promise<void> {
   if (RETENTION_DAYS === 0) return;
   const before = nowOf(context, -RETENTION_DAYS * DAY_MS);
   if (RETENTION_DRY_RUN) return tellExpired(context, before);
-  const until = context.clock.now() + REMOVAL_BUDGET_MS;
-  for (const recording of await context.retention.findExpired(before, AT_ONCE, nowOf(context))) {
-    if (context.clock.now() >= until) return;
-    await remove(context, recording, before).catch((error: unknown) => {
-      context.logger.error({ err: error, recording_id: recording.id }, 'Retention could not delete a recording');
-    });
-  }
+  await removeInTime(context, {
+    find: () => context.retention.findExpired(before, AT_ONCE, nowOf(context)),
+    remove: (recording) => remove(context, recording, before),
+    failure: 'Retention could not delete a recording',
+  });
 }
 
 /** All of it in figures, the oldest by name. */

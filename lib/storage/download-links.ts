@@ -5,6 +5,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Config } from '../platform/config.ts';
+import { encodeRfc3986 } from '../platform/rfc3986.ts';
 import { createS3Client } from './s3-object-store.ts';
 
 export interface DownloadLink {
@@ -50,6 +51,5 @@ function attachment(fileName: string): string {
   const plain = fileName.replaceAll(/[^A-Za-z0-9._-]/g, '_');
   // Without what file systems refuse, and without signs that are not seen: some show a name in another order.
   const name = fileName.replaceAll(/[\p{C}/\\:*?"<>|]/gu, '_');
-  const escaped = encodeURIComponent(name).replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
-  return `attachment; filename="${plain}"${name === plain ? '' : `; filename*=UTF-8''${escaped}`}`;
+  return `attachment; filename="${plain}"${name === plain ? '' : `; filename*=UTF-8''${encodeRfc3986(name)}`}`;
 }

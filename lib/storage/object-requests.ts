@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Dispatcher } from 'undici';
+import { encodePath, encodeRfc3986 } from '../platform/rfc3986.ts';
 import { type Answer, type AnswerLimits, AnswerTimedOut, connections, exchange } from './object-answer.ts';
 
 export interface ObjectRequest {
@@ -112,7 +113,7 @@ export class ObjectRequests {
       ...request.headers,
       ...(body ? { 'content-length': String(body.length) } : {}),
     };
-    const url = path + encodeKey(key);
+    const url = path + encodePath(key);
     const signed = await signer.sign(
       { method, protocol, hostname, path: url, query, headers },
       { signingDate: new Date(Date.now() + this.#clockOffsetMs) },
@@ -181,15 +182,6 @@ export class ObjectRequests {
 function hashOf(body: Uint8Array | undefined, isPrivate: boolean): string {
   if (body === undefined) return EMPTY_HASH;
   return isPrivate ? UNSIGNED : hash('sha256', body);
-}
-
-/** A key as the path of a URL: slashes stay. */
-function encodeKey(key: string): string {
-  return key.split('/').map(encodeRfc3986).join('/');
-}
-
-function encodeRfc3986(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** As it is signed: each name and value encoded by itself. */

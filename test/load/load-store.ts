@@ -3,8 +3,9 @@
  * itself takes as little of the machine as it can. Bodies are not signed, as over TLS; a real packager's SDK costs more.
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { encodePath } from '../../lib/platform/rfc3986.ts';
 import type { PackagerStore, S3Address } from '../support/packager.ts';
-import { encodeKey, signRequest } from './signature.ts';
+import { signRequest } from './signature.ts';
 
 const BUCKET = 'live-segments';
 const ATTEMPTS = 3;
@@ -32,7 +33,7 @@ export function openLoadStore(address: S3Address): LoadStore {
   }
 
   function callOnce(method: string, key: string, body: Uint8Array, contentType?: string): Promise<number> {
-    const path = `/${BUCKET}/${encodeKey(key)}`;
+    const path = `/${BUCKET}/${encodePath(key)}`;
     const host = `${hostname}:${port}`;
     const headers = signRequest(
       {

@@ -58,15 +58,6 @@ export function signRequest(
   return headers;
 }
 
-/** A key as the path of a URL: slashes stay. */
-export function encodeKey(key: string): string {
-  return key.split('/').map(encodeRfc3986).join('/');
-}
-
-function encodeRfc3986(text: string): string {
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
 interface DayKey {
   readonly secret: string;
   readonly scope: string;

@@ -250,22 +250,12 @@ describe('a delivery', () => {
     expect(await listEvents(context, id)).toMatchObject([{ dead: 1, pending: 0 }]);
   });
 
-  it('waits as long as the receiver asks', async () => {
-    receiver.answer = () => 429;
-    receiver.headers = { 'retry-after': '120' };
-    await start();
-    await deliverOutbox(context);
-    clock.advance(119_000);
-    await deliverOutbox(context);
-    expect(receiver.received).toHaveLength(1);
-    clock.advance(1000);
-    await deliverOutbox(context);
-    expect(receiver.received).toHaveLength(2);
-  });
-
-  it('waits until the time that the receiver names', async () => {
-    receiver.answer = () => 503;
-    receiver.headers = { 'retry-after': new Date(clock.now() + 120_000).toUTCString() };
+  it.each([
+    ['as long as the receiver asks', 429, () => '120'],
+    ['until the time that the receiver names', 503, () => new Date(clock.now() + 120_000).toUTCString()],
+  ])('waits %s', async (_, status, retryAfter) => {
+    receiver.answer = () => status;
+    receiver.headers = { 'retry-after': retryAfter() };
     await start();
     await deliverOutbox(context);
     clock.advance(119_000);
